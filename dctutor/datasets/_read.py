@@ -1,0 +1,108 @@
+"""Readers of the stored files. Each returns ``(X, y)`` and names the file that is damaged, if one is."""
+
+from pathlib import Path
+
+import numpy as np
+
+from dctutor.datasets._catalog import DatasetUnavailableError, Entry
+
+SAMPLES = Path(__file__).with_name("samples")
+N_HAPT_FEATURES = 561
+N_HAPT_CLASSES = 12
+
+
+def _damaged(path: Path, why: str) -> DatasetUnavailableError:
+    return DatasetUnavailableError(
+        f"The data file {path} is damaged: {why}. Delete it and load the data set again to fetch a new copy."
+    )
+
+
+def read_bundled(name: str, split: str) -> tuple[np.ndarray, np.ndarray]:
+    """Pixels (n, d) and labels (n,) of one part of a set that needs no download."""
+    if name == "digits":
+        from sklearn.datasets import load_digits
+
+        X, y = load_digits(return_X_y=True)
+    else:
+        with np.load(SAMPLES / f"{name}.npz", allow_pickle=False) as stored:
+            X, y = stored["images"], stored["labels"]
+        X = X.reshape(len(X), -1)
+    train = np.zeros(len(y), dtype=bool)
+    for label in np.unique(y):
+        rows = np.flatnonzero(y == label)
+        train[rows[: len(rows) * 4 // 5]] = True
+    rows = np.flatnonzero(train if split == "train" else ~train)
+    return X[rows], y[rows]
+
+
+def read_idx(path: Path, shape: tuple[int, ...]) -> np.ndarray:
+    """Read an idx file of unsigned bytes: two zero bytes, type 8, the number of axes, then the axes' lengths.
+
+    Parameters
+    ----------
+    path : Path
+        Unpacked file.
+    shape : tuple of int
+        The shape that it must have.
+
+    Returns
+    -------
+    ndarray of uint8, shape `shape`
+    """
+    content = path.read_bytes()
+    header = bytes([0, 0, 8, len(shape)]) + b"".join(length.to_bytes(4, "big") for length in shape)
+    expected = len(header) + int(np.prod(shape))
+    if not content.startswith(header):
+        raise _damaged(path, f"it does not start as an idx file of {' x '.join(map(str, shape))} bytes does")
+    if len(content) != expected:
+        raise _damaged(path, f"expected {expected} bytes, found {len(content)}")
+    return np.frombuffer(content, dtype=np.uint8, offset=len(header)).reshape(shape)
+
+
+def read_images(entry: Entry, folder: Path, split: str) -> tuple[np.ndarray, np.ndarray]:
+    """Pixels (n, d) and labels (n,) of one official split of MNIST or Fashion-MNIST."""
+    if entry.image_shape is None:
+        raise ValueError(f"entry must describe images; got {entry.name!r}.")
+    part = {"train": "train", "test": "t10k"}[split]
+    n_rows = dict(entry.sizes)[split]
+    X = read_idx(folder / f"{part}-images-idx3-ubyte", (n_rows, *entry.image_shape[1:]))
+    labels = folder / f"{part}-labels-idx1-ubyte"
+    y = read_idx(labels, (n_rows,))
+    if set(np.unique(y)) != set(range(len(entry.label_names))):
+        raise _damaged(labels, f"its labels are not the numbers 0 to {len(entry.label_names) - 1}")
+    return X.reshape(n_rows, -1), y
+
+
+def read_hapt(folder: Path, split: str) -> tuple[np.ndarray, np.ndarray]:
+    """Features (n, 561) and labels (n,), from 0, of one official split of HAPT."""
+    part = {"train": "Train", "test": "Test"}[split]
+    table, labels = folder / part / f"X_{split}.txt", folder / part / f"y_{split}.txt"
+    X, y = _numbers(table, np.float32), _numbers(labels, np.int64)
+    if X.ndim != 2 or X.shape[1] != N_HAPT_FEATURES:
+        raise _damaged(table, f"expected {N_HAPT_FEATURES} features a row, found shape {X.shape}")
+    if y.shape != (len(X),):
+        raise _damaged(table, f"it has {len(X)} rows, but {labels.name} has {y.size} labels")
+    if not np.all(np.abs(X) <= 1.001):  # NaN fails this too
+        raise _damaged(table, "a value is outside [-1, 1]")
+    if y.min() < 1 or y.max() > N_HAPT_CLASSES:
+        raise _damaged(labels, f"a label is outside 1 to {N_HAPT_CLASSES}")
+    return X, y - 1
+
+
+def read_hapt_names(folder: Path) -> tuple[str, ...]:
+    """The 12 activities in words, from lines such as ``2 WALKING_UPSTAIRS``."""
+    path = folder / "activity_labels.txt"
+    words = path.read_text(encoding="utf-8", errors="replace").split()
+    if words[::2] != [str(i + 1) for i in range(N_HAPT_CLASSES)] or len(words) != 2 * N_HAPT_CLASSES:
+        raise _damaged(path, f"expected {N_HAPT_CLASSES} lines of a number and a name")
+    return tuple(name.replace("_", " ").lower() for name in words[1::2])
+
+
+def _numbers(path: Path, dtype: type) -> np.ndarray:
+    # An empty table makes loadtxt warn and return no rows.
+    if not path.stat().st_size:
+        raise _damaged(path, "it is empty")
+    try:
+        return np.loadtxt(path, dtype=dtype)
+    except ValueError as error:
+        raise _damaged(path, str(error)) from error

@@ -1,0 +1,126 @@
+"""A server on 127.0.0.1 with tiny stand-ins for the originals, which it can spoil."""
+
+import dataclasses
+import gzip
+import hashlib
+import http.server
+import io
+import threading
+import zipfile
+
+import numpy as np
+import pytest
+import torchvision.datasets
+
+from dctutor.datasets import _catalog, _fetch
+
+N_TRAIN, N_TEST = 20, 10
+
+
+def idx(array):
+    lengths = b"".join(n.to_bytes(4, "big") for n in array.shape)
+    return bytes([0, 0, 8, array.ndim]) + lengths + array.astype(np.uint8).tobytes()
+
+
+def image_files():
+    rng = np.random.default_rng(0)
+    files = {}
+    for part, n in (("train", N_TRAIN), ("t10k", N_TEST)):
+        files[f"{part}-images-idx3-ubyte"] = idx(rng.integers(0, 256, (n, 28, 28)))
+        files[f"{part}-labels-idx1-ubyte"] = idx(np.arange(n) % 10)
+    return files
+
+
+def hapt_files():
+    rng = np.random.default_rng(1)
+    names = "WALKING WALKING_UPSTAIRS WALKING_DOWNSTAIRS SITTING STANDING LAYING STAND_TO_SIT SIT_TO_STAND"
+    names += " SIT_TO_LIE LIE_TO_SIT STAND_TO_LIE LIE_TO_STAND"
+    files = {"activity_labels.txt": "".join(f"{i} {name}  \n" for i, name in enumerate(names.split(), 1))}
+    for part, n in (("Train", 24), ("Test", 12)):
+        split = part.lower()
+        rows = rng.uniform(-1, 1, (n, 561))
+        files[f"{part}/X_{split}.txt"] = "".join(" ".join(f"{v:.4f}" for v in row) + "\n" for row in rows)
+        files[f"{part}/y_{split}.txt"] = "".join(f"{i % 12 + 1}\n" for i in range(n))
+        files[f"{part}/subject_id_{split}.txt"] = "1\n" * n
+    return {name: text.encode() for name, text in files.items()}
+
+
+def zipped(files, prefix=""):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as bundle:
+        for name, content in files.items():
+            bundle.writestr(prefix + name, content)
+    return buffer.getvalue()
+
+
+class Mirror:
+    """What the server gives for each path; `spoil` says how it fails."""
+
+    def __init__(self):
+        self.files = {}
+        self.spoil = None  # or "truncated", "corrupted", "missing", "cut"
+        self.requests = []
+        self.before_answer = lambda: None
+        mirror = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                mirror.requests.append(self.path)
+                body = mirror.files.get(self.path.rsplit("/", 1)[-1])
+                if body is None or mirror.spoil == "missing":
+                    return self.send_error(404)
+                mirror.before_answer()
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                if mirror.spoil == "truncated":
+                    body = body[: len(body) // 2]
+                if mirror.spoil == "corrupted":
+                    middle = len(body) // 2
+                    body = (
+                        body[:middle] + bytes(255 - b for b in body[middle : middle + 9]) + body[middle + 9 :]
+                    )
+                self.wfile.write(body)
+
+            def log_message(self, *args):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.address = f"http://127.0.0.1:{self.server.server_port}"
+        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+@pytest.fixture
+def mirror(monkeypatch):
+    """A good mirror of all three sets; the catalogue knows its sizes and checksums."""
+    server = Mirror()
+    packed = {f"{name}.gz": gzip.compress(content) for name, content in image_files().items()}
+    server.files = {**packed, "hapt.zip": zipped(hapt_files())}
+    resources = [(name, hashlib.md5(content).hexdigest()) for name, content in packed.items()]
+    for name, source in (
+        ("mnist", torchvision.datasets.MNIST),
+        ("fashion", torchvision.datasets.FashionMNIST),
+    ):
+        entry = dataclasses.replace(_catalog.ENTRIES[name], sizes=(("train", N_TRAIN), ("test", N_TEST)))
+        monkeypatch.setitem(_catalog.ENTRIES, name, entry)
+        monkeypatch.setattr(source, "resources", resources)
+        monkeypatch.setitem(_fetch.SOURCES, name, (f"{server.address}/{name}/",))
+    monkeypatch.setitem(_fetch.SOURCES, "hapt", (f"{server.address}/hapt.zip",))
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def make_zip():
+    return zipped
+
+
+@pytest.fixture
+def hapt_originals():
+    return hapt_files()

@@ -1,0 +1,149 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import dctutor.datasets
+from dctutor.datasets import DatasetUnavailableError, available_datasets, load_dataset
+
+BUNDLED = {"digits": (1797, (1, 8, 8)), "mnist-5k": (5000, (1, 28, 28)), "fashion-5k": (5000, (1, 28, 28))}
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+def test_bundled_sets_need_no_folder_and_no_network(name, monkeypatch, tmp_path):
+    monkeypatch.setenv("DCTUTOR_DATA", str(tmp_path / "nowhere"))
+    data = load_dataset(name, download=False)
+    n, shape = BUNDLED[name]
+    assert data.X.shape == (n, int(np.prod(shape))) and data.X.dtype == np.float32
+    assert data.X.min() == 0 and data.X.max() == 1
+    assert data.y.dtype == np.int64 and set(data.y) == set(range(10)) and len(data.label_names) == 10
+    assert data.images.shape == (n, *shape)
+    assert np.array_equal(data.images[7].ravel(), data.X[7])
+    assert data.licence and data.source.startswith("http") and len(data.citation) > 60
+    assert not (tmp_path / "nowhere").exists()
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+def test_split_is_stratified_and_all_is_train_then_test(name):
+    whole, train, test = (load_dataset(name, split) for split in ("all", "train", "test"))
+    assert np.array_equal(whole.X, np.concatenate([train.X, test.X]))
+    assert np.array_equal(whole.y, np.concatenate([train.y, test.y]))
+    counts = np.bincount(whole.y)
+    assert np.array_equal(np.bincount(train.y), counts * 4 // 5)
+
+
+def test_samples_start_like_the_originals():
+    assert load_dataset("mnist-5k", "train").y[:10].tolist() == [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]
+    assert load_dataset("fashion-5k", "train").y[:10].tolist() == [9, 0, 0, 3, 0, 2, 7, 2, 5, 5]
+
+
+def test_calls_do_not_share_memory():
+    first = load_dataset("mnist-5k", "test")
+    first.X[:] = -1
+    assert load_dataset("mnist-5k", "test").X.min() == 0
+
+
+def test_repr_is_one_short_line():
+    text = repr(load_dataset("digits"))
+    assert "digits" in text and "n=1797" in text and "\n" not in text and len(text) < 150
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [(("minst",), "name must be one of .*'mnist'"), (("digits", "dev"), "split must be")],
+)
+def test_unknown_name_or_split(arguments, expected):
+    with pytest.raises(ValueError, match=expected):
+        load_dataset(*arguments)
+
+
+def test_available_datasets():
+    assert available_datasets() == ("digits", "mnist-5k", "fashion-5k", "mnist", "fashion", "hapt")
+
+
+def test_import_loads_no_heavy_library():
+    package = Path(dctutor.datasets.__file__).parents[1]
+    # A stand-in for the parent package, so that the imports seen are those of dctutor.datasets alone.
+    code = (
+        f"import sys, types; parent = types.ModuleType('dctutor'); parent.__path__ = [{str(package)!r}]\n"
+        "sys.modules['dctutor'] = parent; import dctutor.datasets\n"
+        "dctutor.datasets.load_dataset('mnist-5k')\n"
+        "print(sorted({'torch', 'torchvision', 'matplotlib', 'pooch', 'sklearn'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_hapt_has_no_images(mirror, tmp_path):
+    data = load_dataset("hapt", data_home=tmp_path)
+    with pytest.raises(AttributeError, match="feature vectors"):
+        _ = data.images
+
+
+def test_truncated_file_in_the_users_folder_is_named(mirror, tmp_path):
+    load_dataset("mnist", data_home=tmp_path)
+    broken = tmp_path / "MNIST/raw/t10k-images-idx3-ubyte"
+    broken.write_bytes(broken.read_bytes()[:-100])
+    with pytest.raises(
+        DatasetUnavailableError, match="t10k-images-idx3-ubyte is damaged: expected 7856 bytes"
+    ):
+        load_dataset("mnist", data_home=tmp_path)
+    load_dataset("mnist", "train", data_home=tmp_path)  # the other split is whole
+    broken.unlink()
+    assert len(load_dataset("mnist", data_home=tmp_path).y) == 30
+
+
+@pytest.mark.parametrize(
+    ("file", "change", "why"),
+    [
+        ("Train/X_train.txt", lambda b: b[: len(b) // 2], "X_train.txt is damaged"),
+        ("Train/X_train.txt", lambda b: b"", "it is empty"),
+        ("Train/X_train.txt", lambda b: b.replace(b"0.", b"7.", 1), "outside"),
+        ("Train/X_train.txt", lambda b: b"nan" + b[b.index(b" ") :], "outside"),
+        ("Train/X_train.txt", lambda b: b.split(b"\n", 1)[1], "23 rows, but y_train.txt has 24"),
+        ("Test/y_test.txt", lambda b: b.replace(b"12", b"13"), "y_test.txt is damaged: a label"),
+        ("activity_labels.txt", lambda b: b[:60], "activity_labels.txt is damaged"),
+    ],
+)
+def test_damaged_hapt_file_is_named(mirror, tmp_path, file, change, why):
+    load_dataset("hapt", data_home=tmp_path)
+    path = tmp_path / "HAPT" / file
+    path.write_bytes(change(path.read_bytes()))
+    with pytest.raises(DatasetUnavailableError, match=why):
+        load_dataset("hapt", data_home=tmp_path)
+
+
+def test_labels_outside_the_classes_are_found(mirror, tmp_path):
+    load_dataset("fashion", data_home=tmp_path)
+    path = tmp_path / "FashionMNIST/raw/train-labels-idx1-ubyte"
+    path.write_bytes(path.read_bytes()[:-1] + b"\x63")
+    with pytest.raises(DatasetUnavailableError, match="train-labels-idx1-ubyte is damaged: its labels"):
+        load_dataset("fashion", data_home=tmp_path)
+
+
+@pytest.mark.full_data("mnist")
+def test_full_mnist():
+    data = load_dataset("mnist")
+    assert data.X.shape == (70_000, 784) and data.y[:5].tolist() == [5, 0, 4, 1, 9]
+    # The usual normalisation constant 0.1307 is this mean over 255.
+    assert load_dataset("mnist", "train").X.mean(dtype=np.float64) * 255 == pytest.approx(33.3184, abs=1e-4)
+    assert data.y[60_000:60_005].tolist() == [7, 2, 1, 0, 4]
+
+
+@pytest.mark.full_data("fashion")
+def test_full_fashion():
+    train, test = load_dataset("fashion", "train"), load_dataset("fashion", "test")
+    assert np.bincount(train.y).tolist() == [6000] * 10 and np.bincount(test.y).tolist() == [1000] * 10
+    assert train.X.mean(dtype=np.float64) * 255 == pytest.approx(72.9404, abs=1e-4)
+    assert train.label_names[train.y[0]] == "Ankle boot"
+
+
+@pytest.mark.full_data("hapt")
+def test_full_hapt():
+    data = load_dataset("hapt")
+    assert data.X.shape[1] == 561 and len(data.y) in (10_929, 10_969)
+    assert data.image_shape is None and set(data.y) == set(range(12))
+    assert data.label_names[0] == "walking" and data.label_names[11] == "lie to stand"
+    assert ("re-extracted" in data.description) == (len(data.y) != 10_929)
