@@ -14,9 +14,7 @@ LEFT_OUT = pytest.StashKey[int]()
 
 
 def pytest_configure(config):
-    config.addinivalue_line(
-        "markers", "full_data(*names): reads the named downloaded data sets, or all of them"
-    )
+    config.addinivalue_line("markers", "full_data(*names): reads the named downloaded data sets, or all of them")
 
 
 def pytest_collection_modifyitems(config, items):
@@ -38,6 +36,6 @@ def pytest_terminal_summary(terminalreporter, config):
     if count:
         terminalreporter.write_line(
             f"{count} tests left out: they read full data sets that are not under {data_folder(None)}. "
-            f"To run them, call dctutor.datasets.load_dataset on {', '.join(DOWNLOADED)} once with a network, "
-            "or point DCTUTOR_DATA to a folder that holds them."
+            f"To run them, call dctutor.datasets.load_dataset on {', '.join(DOWNLOADED)} once with a "
+            "network, or point DCTUTOR_DATA to a folder that holds them."
         )

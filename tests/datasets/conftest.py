@@ -1,5 +1,6 @@
 """A server on 127.0.0.1 with tiny stand-ins for the originals, which it can spoil."""
 
+import contextlib
 import dataclasses
 import gzip
 import hashlib
@@ -77,10 +78,9 @@ class Mirror:
                     body = body[: len(body) // 2]
                 if mirror.spoil == "corrupted":
                     middle = len(body) // 2
-                    body = (
-                        body[:middle] + bytes(255 - b for b in body[middle : middle + 9]) + body[middle + 9 :]
-                    )
-                self.wfile.write(body)
+                    body = body[:middle] + bytes(255 - b for b in body[middle : middle + 9]) + body[middle + 9 :]
+                with contextlib.suppress(ConnectionError):  # the client may have given up
+                    self.wfile.write(body)
 
             def log_message(self, *args):
                 pass

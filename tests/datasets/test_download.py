@@ -109,8 +109,7 @@ def test_two_downloads_at_once_never_meet_half_a_set(mirror, tmp_path):
 
     mirror.before_answer = wait_for_the_other
     threads = [
-        threading.Thread(target=lambda: results.append(load_dataset("hapt", data_home=tmp_path)))
-        for _ in range(2)
+        threading.Thread(target=lambda: results.append(load_dataset("hapt", data_home=tmp_path))) for _ in range(2)
     ]
     for thread in threads:
         thread.start()

@@ -86,9 +86,7 @@ def test_truncated_file_in_the_users_folder_is_named(mirror, tmp_path):
     load_dataset("mnist", data_home=tmp_path)
     broken = tmp_path / "MNIST/raw/t10k-images-idx3-ubyte"
     broken.write_bytes(broken.read_bytes()[:-100])
-    with pytest.raises(
-        DatasetUnavailableError, match="t10k-images-idx3-ubyte is damaged: expected 7856 bytes"
-    ):
+    with pytest.raises(DatasetUnavailableError, match="t10k-images-idx3-ubyte is damaged: expected 7856 bytes"):
         load_dataset("mnist", data_home=tmp_path)
     load_dataset("mnist", "train", data_home=tmp_path)  # the other split is whole
     broken.unlink()

@@ -1,0 +1,24 @@
+"""Every figure that more than one chapter draws.
+
+Functions that need one set of axes take ``ax`` and return the Axes; the others return the Figure. In a notebook,
+end the line with a semicolon, so that only the figure shows.
+"""
+
+from dctutor.plots._animation import EmbeddingAnimation, embedding_animation
+from dctutor.plots._figures import compare, confusion, training_curves
+from dctutor.plots._images import image_rows, prototypes
+from dctutor.plots._scatter import embedding
+from dctutor.plots._style import COLOURS, style
+
+__all__ = [
+    "COLOURS",
+    "EmbeddingAnimation",
+    "compare",
+    "confusion",
+    "embedding",
+    "embedding_animation",
+    "image_rows",
+    "prototypes",
+    "style",
+    "training_curves",
+]

@@ -1,0 +1,162 @@
+"""The embedding over training, as a small self-contained piece of a page."""
+
+import base64
+import html
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from dctutor.plots._scatter import projector
+from dctutor.plots._style import COLOURS, as_labels, as_matrix, group_names
+
+_LEVELS = 2**16 - 1
+_PAGE = """<!DOCTYPE html>
+<html lang="en">
+<head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark"><title>Embedding over training</title></head>
+<body style="font-family: system-ui, sans-serif">
+{}
+</body>
+</html>
+"""
+
+
+class Snapshot(Protocol):
+    """What a fit records now and then: one entry of ``snapshots_``."""
+
+    @property
+    def phase(self) -> str:
+        """Training phase, such as ``"pretrain"``."""
+
+    @property
+    def epoch(self) -> int:
+        """Epoch within the phase."""
+
+    @property
+    def embedding(self) -> np.ndarray:
+        """Embedded samples, (m, p)."""
+
+    @property
+    def centers(self) -> np.ndarray | None:
+        """Cluster centres, (k, p), or None."""
+
+
+@dataclass(frozen=True)
+class EmbeddingAnimation:
+    """An animation that a notebook or a page shows as it is: no kernel, no network.
+
+    Attributes
+    ----------
+    html : str
+        Fragment with its style, its script and its data.
+    n_snapshots, n_points : int
+        What it holds.
+    """
+
+    html: str = field(repr=False)
+    n_snapshots: int
+    n_points: int
+
+    def _repr_html_(self) -> str:
+        return self.html
+
+    def save(self, path: str | Path) -> None:
+        """Write a web page of its own to `path`."""
+        Path(path).write_text(_PAGE.format(self.html), encoding="utf-8")
+
+
+def embedding_animation(
+    snapshots: Sequence[Snapshot],
+    labels: np.ndarray | None = None,
+    *,
+    label_names: Sequence[str] | None = None,
+    seconds: float = 8.0,
+    max_points: int = 1000,
+) -> EmbeddingAnimation:
+    """Animate an embedding over training.
+
+    All snapshots share one projection: above two dimensions, the first two principal components of the last
+    snapshot. Between snapshots, points move on straight lines. The animation plays once when it comes into view,
+    unless the reader asked their system for reduced motion; a button and a slider control it.
+
+    Parameters
+    ----------
+    snapshots : sequence
+        A fitted model's ``snapshots_``: objects with ``phase``, ``epoch``, ``embedding`` (m, p) and ``centers``
+        (k, p) or None.
+    labels : array of int, shape (m,), optional
+        Groups to colour, such as ``y[model.snapshot_index_]``.
+    label_names : sequence of str, optional
+        ``label_names[label]`` is written in place of the number.
+    seconds : float, default 8
+        Length of the animation.
+    max_points : int, default 1000
+        Above this, points at even distances are kept: a page must stay small.
+
+    Returns
+    -------
+    EmbeddingAnimation
+
+    Raises
+    ------
+    ValueError
+        If there is no snapshot, or snapshots or labels differ in shape.
+    """
+    if not len(snapshots):
+        raise ValueError("snapshots must hold at least one snapshot; got none.")
+    if not seconds > 0 or max_points < 1:
+        raise ValueError(f"seconds and max_points must be positive; got {seconds} and {max_points}.")
+    clouds = [as_matrix(f"snapshots[{i}].embedding", shot.embedding) for i, shot in enumerate(snapshots)]
+    m, p = clouds[-1].shape
+    centers = [np.empty((0, p)) if shot.centers is None else np.asarray(shot.centers, float) for shot in snapshots]
+    for i, (cloud, center) in enumerate(zip(clouds, centers, strict=True)):
+        if cloud.shape != (m, p):
+            raise ValueError(f"snapshots must all have shape {(m, p)}; got {cloud.shape} in snapshots[{i}].")
+        if center.ndim != 2 or center.shape[1] != p or not np.isfinite(center).all():
+            raise ValueError(f"snapshots[{i}].centers must be finite, of shape (k, {p}); got {center.shape}.")
+    groups = np.zeros(m, dtype=int) if labels is None else as_labels("labels", labels, m)
+    kept = np.unique(np.linspace(0, m - 1, min(m, max_points)).round().astype(int))
+    values, members = np.unique(groups[kept], return_inverse=True)
+    names = [""] if labels is None else group_names(values, label_names)
+
+    pca = projector(clouds[-1])
+    counts = [len(center) for center in centers]
+    flat = np.concatenate([*(cloud[kept] for cloud in clouds), *centers])
+    flat = flat if pca is None else pca.transform(flat)
+    origin = flat.min(axis=0)
+    step = float((flat - origin).max() / _LEVELS) or 1.0  # one step for both axes keeps the shape of the cloud
+    integers = ((flat - origin) / step).round().astype("<u2")
+    n_moving = len(clouds) * len(kept)
+    payload = {
+        "frames": [f"{shot.phase}, epoch {shot.epoch}" for shot in snapshots],
+        "n": len(kept),
+        "points": _pack(integers[:n_moving]),
+        "centers": _pack(integers[n_moving:]),
+        "counts": counts,
+        "extent": integers.max(axis=0).tolist(),
+        "origin": origin.tolist(),
+        "step": step,
+        "groups": members.tolist(),
+        "names": names,
+        "colours": COLOURS,
+        "seconds": seconds,
+    }
+    first, last = payload["frames"][0], payload["frames"][-1]
+    summary = f"Scatter plot of {len(kept)} embedded samples that move over {len(clouds)} snapshots of the training"
+    summary += f", from {first} to {last}." + (f" Groups: {', '.join(names)}." if labels is not None else "")
+    note = "Axes: the dimensions of the embedding." if pca is None else "Axes: PC 1 and PC 2 of the last snapshot."
+    template = Path(__file__).with_name("animation.html").read_text(encoding="utf-8")
+    # The data goes in last: nothing inside it can be taken for a placeholder.
+    page = template.replace("@LAST@", str(len(clouds) - 1)).replace("@NOTE@", note)
+    before, after = page.split("@PAYLOAD@")
+    before, after = (part.replace("@SUMMARY@", html.escape(summary)) for part in (before, after))
+    data = html.escape(json.dumps(payload, separators=(",", ":")))
+    return EmbeddingAnimation(before + data + after, n_snapshots=len(clouds), n_points=len(kept))
+
+
+def _pack(integers: np.ndarray) -> str:
+    return base64.b64encode(integers.tobytes()).decode("ascii")

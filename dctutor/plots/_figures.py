@@ -1,0 +1,195 @@
+"""Confusion matrices, training curves and comparisons."""
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+from scipy.optimize import linear_sum_assignment
+from sklearn.metrics.cluster import contingency_matrix
+
+from dctutor.plots._style import INK, WIDTH, as_labels, axes_or_new, figure_of, group_names, style
+
+_MAX_ANNOTATED = 15  # more rows or columns than this leave no room for numbers
+_LINES = ("-", "--", ":", "-.")
+
+
+def confusion(
+    y_true: np.ndarray,
+    labels: np.ndarray,
+    *,
+    label_names: Sequence[str] | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Classes against clusters, the clusters in the order that best matches the classes.
+
+    The one-to-one matching is the Hungarian one that also defines clustering accuracy; its cells have a frame.
+    Clusters beyond the number of classes come last. The shade is the share of the class, the number the count.
+
+    Parameters
+    ----------
+    y_true, labels : array of int, shape (n,)
+        Classes, and the clusters found.
+    label_names : sequence of str, optional
+        ``label_names[c]`` names class ``c``.
+    ax : Axes, optional
+        Where to draw; by default a new figure.
+
+    Returns
+    -------
+    Axes
+        Its title states the accuracy of the matching.
+
+    Raises
+    ------
+    ValueError
+        If the lengths differ, or there are no samples.
+    """
+    y_true = as_labels("y_true", y_true, np.size(y_true))
+    labels = as_labels("labels", labels, len(y_true))
+    if not len(y_true):
+        raise ValueError("y_true must have at least one entry; got none.")
+    classes, clusters = np.unique(y_true), np.unique(labels)
+    names = group_names(classes, label_names)
+    counts = np.asarray(contingency_matrix(y_true, labels))
+    rows, columns = linear_sum_assignment(counts, maximize=True)
+    order = [*columns, *sorted(set(range(len(clusters))) - set(columns))]
+    counts = counts[:, order]
+    share = counts / counts.sum(axis=1, keepdims=True)
+    with style():
+        ax = axes_or_new(ax, min(2.0 + 0.42 * len(classes), 6.5))
+        image = ax.imshow(share, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+        for column, row in enumerate(rows):
+            ax.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, fill=False, edgecolor=INK, linewidth=1.5))
+        if max(counts.shape) <= _MAX_ANNOTATED:
+            for (row, column), count in np.ndenumerate(counts):
+                if count:
+                    colour = "white" if share[row, column] > 0.55 else INK
+                    ax.text(column, row, f"{count}", ha="center", va="center", color=colour, fontsize=9)
+        ax.set_xticks(range(len(clusters)), [str(cluster) for cluster in clusters[order]])
+        ax.set_yticks(range(len(classes)), names)
+        ax.set(xlabel="cluster, in the order of its class", ylabel="class")
+        ax.set_title(f"{counts[rows, range(len(rows))].sum() / len(y_true):.1%} in the framed cells")
+        ax.spines[:].set_visible(False)
+        figure_of(ax).colorbar(image, ax=ax, label="share of the class")
+    return ax
+
+
+def training_curves(
+    history: Mapping[str, Mapping[str, Sequence[float]]], *, keys: Sequence[str] | None = None
+) -> Figure:
+    """What each training phase recorded, one panel a table.
+
+    Parameters
+    ----------
+    history : mapping of phase to mapping of column to list
+        A fitted model's ``history_``. Columns are drawn against ``epoch``; in a table called ``<phase>/refresh``,
+        the share of changed labels against ``step``. A panel gets a logarithmic axis when its values are positive
+        and span more than a factor of 20.
+    keys : sequence of str, optional
+        Columns to draw, by default all.
+
+    Returns
+    -------
+    Figure
+
+    Raises
+    ------
+    ValueError
+        If nothing is left to draw, or columns of a table differ in length.
+    """
+    panels = []
+    for phase, table in history.items():
+        clock = next((name for name in ("epoch", "step") if name in table), None)
+        drawn = [key for key in table if key not in ("epoch", "step") and (keys is None or key in keys)]
+        if clock is None or not drawn or not len(table[clock]):
+            continue
+        for key in drawn:
+            if len(table[key]) != len(table[clock]):
+                raise ValueError(
+                    f"history[{phase!r}] must have columns of one length; got {len(table[clock])} entries of "
+                    f"{clock!r} and {len(table[key])} of {key!r}."
+                )
+        panels.append((phase, clock, drawn))
+    if not panels:
+        raise ValueError(f"history must have a table with 'epoch' or 'step' and a column of {keys or 'values'}.")
+    ncols = min(len(panels), 2)
+    nrows = -(-len(panels) // ncols)
+    with style():
+        figure, axes = plt.subplots(nrows, ncols, figsize=(WIDTH, 2.9 * nrows), squeeze=False)
+        for ax in axes.flat[len(panels) :]:
+            ax.remove()
+        for ax, (phase, clock, drawn) in zip(axes.flat, panels, strict=False):
+            _curves(ax, history[phase], clock, drawn)
+            ax.set_title(phase.replace("/refresh", ": labels"))
+    return figure
+
+
+def _curves(ax: Axes, table: Mapping[str, Sequence[float]], clock: str, drawn: Sequence[str]) -> None:
+    values = np.concatenate([np.asarray(table[key], dtype=float) for key in drawn])
+    values = values[np.isfinite(values)]
+    for i, key in enumerate(drawn):
+        marker = "o" if len(table[clock]) < 3 else None
+        ax.plot(table[clock], table[key], linestyle=_LINES[i % len(_LINES)], marker=marker, label=key)
+    if len(values) and values.min() > 0 and values.max() > 20 * values.min():
+        ax.set_yscale("log")
+        ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        ax.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        ax.yaxis.set_minor_formatter(NullFormatter())
+    ax.set_xlabel(clock)
+    ax.grid(alpha=0.25)
+    if drawn == ["changed"]:
+        ax.set_ylabel("share of labels changed")
+    elif len(drawn) == 1:
+        ax.set_ylabel(drawn[0])
+    else:
+        ax.legend()
+
+
+def compare(rows: Mapping[str, Mapping[str, float]], *, ax: Axes | None = None) -> Axes:
+    """Bars for the metrics of several methods, with their values.
+
+    Parameters
+    ----------
+    rows : mapping of method to mapping of metric to value
+        Methods are drawn from top to bottom; a metric that a method lacks is left out.
+    ax : Axes, optional
+        Where to draw; by default a new figure.
+
+    Returns
+    -------
+    Axes
+
+    Raises
+    ------
+    ValueError
+        If there is no value to draw.
+    """
+    metrics = list(dict.fromkeys(metric for values in rows.values() for metric in values))
+    if not metrics:
+        raise ValueError("rows must hold at least one method with one metric; got none.")
+    thickness = 0.8 / len(metrics)
+    with style():
+        ax = axes_or_new(ax, 1.1 + len(rows) * (0.25 + 0.22 * len(metrics)))
+        for i, metric in enumerate(metrics):
+            present = [(y, values[metric]) for y, values in enumerate(rows.values()) if metric in values]
+            places = [y - 0.4 + thickness * (i + 0.5) for y, _ in present]
+            bars = ax.barh(places, [value for _, value in present], height=0.9 * thickness, label=metric)
+            ax.bar_label(bars, fmt="%.3f", padding=3, fontsize=9)
+        ax.set_yticks(range(len(rows)), list(rows))
+        ax.invert_yaxis()
+        ax.spines["left"].set_visible(False)
+        ax.tick_params(axis="y", length=0)
+        every = [value for values in rows.values() for value in values.values()]
+        if min(every) >= 0 and max(every) <= 1:
+            ax.set_xlim(0, 1.08)
+            ax.set_xticks(np.linspace(0, 1, 6))
+        ax.axvline(0, color=INK, linewidth=0.8)
+        if len(metrics) > 1:
+            ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=len(metrics))
+        else:
+            ax.set_xlabel(metrics[0])
+    return ax

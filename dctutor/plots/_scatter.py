@@ -1,0 +1,128 @@
+"""The embedding as a scatter plot."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import matplotlib.patheffects as effects
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.text import Annotation
+from sklearn.decomposition import PCA
+
+from dctutor.plots._style import COLOURS, INK, MARKERS, as_labels, as_matrix, axes_or_new, figure_of, group_names, style
+
+_HALO = [effects.withStroke(linewidth=3, foreground="white")]
+_NAME: dict[str, Any] = {
+    **{"textcoords": "offset points", "ha": "center", "va": "center"},
+    **{"fontsize": 10, "weight": "bold", "zorder": 4},
+}
+
+
+def projector(Z: np.ndarray) -> PCA | None:
+    """PCA to two components fitted on `Z` of shape (n, p), or None where p is 2 already."""
+    if Z.shape[1] == 2:
+        return None
+    if min(Z.shape) < 2:
+        raise ValueError(f"an embedding needs at least 2 rows and 2 columns to be drawn; got shape {Z.shape}.")
+    return PCA(n_components=2, svd_solver="full").fit(Z)
+
+
+def embedding(
+    Z: np.ndarray,
+    labels: np.ndarray | None = None,
+    *,
+    centers: np.ndarray | None = None,
+    label_names: Sequence[str] | None = None,
+    ax: Axes | None = None,
+    title: str | None = None,
+) -> Axes:
+    """Scatter plot of an embedding, each group in its colour with its name at its median.
+
+    Parameters
+    ----------
+    Z : array of shape (n, p)
+        Embedded samples, p >= 2. Above two dimensions the first two principal components are drawn, and the axes
+        say so.
+    labels : array of int, shape (n,), optional
+        Clusters or classes.
+    centers : array of shape (k, p), optional
+        Drawn as crosses, in the same projection.
+    label_names : sequence of str, optional
+        ``label_names[label]`` is written in place of the number.
+    ax : Axes, optional
+        Where to draw; by default a new figure.
+    title : str, optional
+        Title of the axes.
+
+    Returns
+    -------
+    Axes
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit together, or if `Z` holds NaN.
+    """
+    Z = as_matrix("Z", Z)
+    if centers is not None:
+        centers = as_matrix("centers", centers)
+        if centers.shape[1] != Z.shape[1]:
+            raise ValueError(f"centers must have {Z.shape[1]} columns, as Z has; got shape {centers.shape}.")
+    groups = np.zeros(len(Z), dtype=int) if labels is None else as_labels("labels", labels, len(Z))
+    names = [""] if labels is None else group_names(np.unique(groups), label_names)
+    pca = projector(Z)
+    if pca is not None:
+        Z = pca.transform(Z)
+        centers = None if centers is None else pca.transform(centers)
+    with style():
+        ax = axes_or_new(ax, 4.8)
+        texts = []
+        lift = 0 if centers is None else 15  # points above the median, where a centre may lie
+        for i, (group, name) in enumerate(zip(np.unique(groups), names, strict=True)):
+            points = Z[groups == group]
+            ax.scatter(
+                points[:, 0],
+                points[:, 1],
+                s=float(np.clip(20_000 / len(Z), 3, 24)),
+                color=COLOURS[i % len(COLOURS)],
+                marker=MARKERS[i // len(COLOURS) % len(MARKERS)],
+                alpha=0.6,
+                linewidths=0,
+                rasterized=True,
+                label=name or None,
+            )
+            # The frame ties a name to its colour, also where names had to move.
+            frame = {"boxstyle": "round,pad=0.15", "fc": (1, 1, 1, 0.85), "ec": COLOURS[i % len(COLOURS)], "lw": 1.5}
+            if name:
+                texts.append(ax.annotate(name, np.median(points, axis=0), (0, lift), bbox=frame, **_NAME))
+        if centers is not None:
+            x, y = centers[:, 0], centers[:, 1]
+            ax.scatter(x, y, marker="x", s=70, color=INK, linewidths=2.2, path_effects=_HALO, zorder=3)
+        axis = "dimension" if pca is None else "PC"
+        ax.set(xlabel=f"{axis} 1", ylabel=f"{axis} 2")
+        ax.tick_params(labelbottom=False, labelleft=False, length=0)  # the scale of an embedding has no meaning
+        ax.set_aspect("equal", adjustable="datalim")
+        if title is not None:
+            ax.set_title(title)
+        if texts:
+            _spread(ax, texts)
+    return ax
+
+
+def _spread(ax: Axes, texts: list[Annotation]) -> None:
+    """Move names that would overlap apart, up and down."""
+    figure = figure_of(ax)
+    figure.draw_without_rendering()  # settles the axes, so that the boxes are where they will be
+    boxes = [text.get_window_extent().padded(figure.dpi / 24) for text in texts]
+    shift = np.zeros(len(texts))
+    for _ in range(60):
+        for i, a in enumerate(boxes):
+            for j, b in enumerate(boxes[:i]):
+                gap = a.y0 + shift[i] - b.y0 - shift[j]
+                overlap = max(a.height, b.height) - abs(gap)
+                if overlap > 0 and a.x0 < b.x1 and b.x0 < a.x1:
+                    push = np.copysign(overlap / 2, gap)
+                    shift[i] += push
+                    shift[j] -= push
+    for text, moved in zip(texts, shift * 72 / figure.dpi, strict=True):
+        text.xyann = (0, text.xyann[1] + moved)
