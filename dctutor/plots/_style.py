@@ -52,10 +52,9 @@ def axes_or_new(ax: Axes | None, height: float) -> Axes:
 
 def figure_of(ax: Axes) -> Figure:
     """The figure that `ax` lies in, also from within a subfigure."""
-    figure = ax.get_figure(root=True)
-    if figure is None:
+    if ax.figure is None:
         raise ValueError("ax must belong to a figure; got an Axes that was removed from its own.")
-    return figure
+    return ax.figure.figure
 
 
 def as_matrix(name: str, value: object) -> np.ndarray:
