@@ -1,0 +1,30 @@
+"""Checks of constructor arguments: what came, and what was expected."""
+
+import numbers
+from typing import Any
+
+__all__ = ["check_integer", "check_number"]
+
+
+def check_integer(name: str, value: Any, *, minimum: int) -> int:
+    """Return ``value`` as an int, or raise TypeError / ValueError naming the argument."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+        raise TypeError(f"{name}: expected an integer, got {value!r} of type {type(value).__name__}")
+    if value < minimum:
+        raise ValueError(f"{name}: expected an integer of at least {minimum}, got {value}")
+    return int(value)
+
+
+def check_number(
+    name: str, value: Any, *, minimum: float = 0.0, below: float = float("inf"), open_at_minimum: bool = False
+) -> float:
+    """Return ``value`` as a float in [minimum, below), or raise naming the argument."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{name}: expected a number, got {value!r} of type {type(value).__name__}")
+    # Written so that NaN fails.
+    number = float(value)
+    inside = (number > minimum if open_at_minimum else number >= minimum) and number < below
+    if not inside:
+        bracket = "(" if open_at_minimum else "["
+        raise ValueError(f"{name}: expected a number in {bracket}{minimum:g}, {below:g}), got {value!r}")
+    return number

@@ -1,0 +1,111 @@
+"""The state of a training loop as one file, so that a fit killed at any moment can go on."""
+
+import os
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from dctutor.storage import read_file, write_file
+
+__all__ = ["Checkpoint", "pack", "unpack"]
+
+Registered = Mapping[str, nn.Module | Tensor]
+
+
+class Checkpoint:
+    """A file that holds the newest state of one fit.
+
+    Parameters
+    ----------
+    path : path-like
+        The file. If it exists, its content is in `tensors` and `facts`.
+    fingerprint : str
+        Names the fit: its method, parameters and data.
+    seconds : float
+        The least time between two writes, unless one is forced.
+
+    Raises
+    ------
+    ValueError
+        If the file belongs to a fit with another fingerprint.
+    FileFormatError
+        If the file is cut short, was altered, or is of another kind.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], fingerprint: str, seconds: float) -> None:
+        self.path, self.fingerprint, self.seconds = Path(path), fingerprint, seconds
+        self.tensors: dict[str, Tensor] = {}
+        self.facts: dict[str, Any] = {}
+        self._written = time.monotonic()
+        if self.path.exists():
+            self.tensors, self.facts = read_file(self.path)
+            if self.facts.get("fingerprint") != fingerprint:
+                raise ValueError(
+                    f"checkpoint: {str(path)!r} was written by a fit with other parameters or on other data;"
+                    " name another file, or delete this one"
+                )
+
+    @property
+    def due(self) -> bool:
+        """Whether enough time has passed since the last write."""
+        return time.monotonic() - self._written >= self.seconds
+
+    def write(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
+        """Replace the file's content."""
+        write_file(self.path, tensors, {**facts, "fingerprint": self.fingerprint})
+        self._written = time.monotonic()
+
+
+def pack(
+    modules: Registered, optimizers: Sequence[Optimizer], state: Mapping[str, Tensor]
+) -> tuple[dict[str, Tensor], list[list[dict]]]:
+    """Flatten networks, optimisers and whole-data tensors to named tensors, and optimiser settings to JSON."""
+    tensors = {f"state/{name}": value for name, value in state.items()}
+    for name, module in modules.items():
+        entries = {"": module} if isinstance(module, Tensor) else module.state_dict()
+        tensors |= {f"module/{name}/{key}": value for key, value in entries.items()}
+    groups = []
+    for i, optimizer in enumerate(optimizers):
+        held = optimizer.state_dict()
+        groups.append(held["param_groups"])
+        for parameter, values in held["state"].items():
+            tensors |= {
+                f"optimizer/{i}/{parameter}/{key}": value for key, value in values.items() if isinstance(value, Tensor)
+            }
+    return tensors, groups
+
+
+def unpack(
+    tensors: Mapping[str, Tensor],
+    groups: Sequence[list[dict]],
+    modules: Registered,
+    optimizers: Sequence[Optimizer] = (),
+) -> dict[str, Tensor]:
+    """Put back, in place, what `pack` flattened; return the whole-data tensors.
+
+    A module or an optimiser of which nothing was packed stays as it is.
+    """
+
+    def below(prefix: str) -> dict[str, Tensor]:
+        return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
+
+    for name, module in modules.items():
+        entries = below(f"module/{name}/")
+        if isinstance(module, Tensor):
+            if entries:
+                with torch.no_grad():
+                    module.copy_(entries[""])
+        elif entries:
+            module.load_state_dict(entries)
+    for i, (optimizer, settings) in enumerate(zip(optimizers, groups, strict=False)):
+        held: dict[int, dict[str, Tensor]] = {}
+        for key, value in below(f"optimizer/{i}/").items():
+            parameter, _, field = key.partition("/")
+            held.setdefault(int(parameter), {})[field] = value
+        optimizer.load_state_dict({"state": held, "param_groups": settings})
+    return below("state/")

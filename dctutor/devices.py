@@ -1,0 +1,71 @@
+"""Where a fit runs, and in what precision."""
+
+import torch
+
+__all__ = ["resolve_device", "resolve_precision"]
+
+
+def resolve_device(device: str) -> torch.device:
+    """Turn ``"auto"`` into CUDA, then MPS, then the CPU; take any other name as PyTorch does.
+
+    Parameters
+    ----------
+    device : str
+        ``"auto"`` or a PyTorch device name.
+
+    Returns
+    -------
+    torch.device
+        The device.
+
+    Raises
+    ------
+    ValueError
+        If the name is not one of a device.
+    """
+    if device == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        return torch.device(device)
+    except (RuntimeError, TypeError) as error:
+        raise ValueError(f"device: expected 'auto' or a PyTorch device such as 'cuda:0', got {device!r}") from error
+
+
+def resolve_precision(precision: str, device: torch.device) -> torch.dtype:
+    """Turn ``"auto"`` into bfloat16 where the processor multiplies it natively, else float32.
+
+    Parameters
+    ----------
+    precision : {"auto", "float32", "bfloat16"}
+        What to compute the network in. Losses and cluster statistics stay in float32 regardless.
+    device : torch.device
+        Where the network runs.
+
+    Returns
+    -------
+    torch.dtype
+        ``torch.bfloat16`` or ``torch.float32``.
+
+    Raises
+    ------
+    ValueError
+        If ``precision`` is none of the three.
+    """
+    named = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+    if precision in named:
+        return named[precision]
+    if precision != "auto":
+        raise ValueError(f"precision: expected 'auto', 'float32' or 'bfloat16', got {precision!r}")
+    if device.type == "cuda":
+        native = torch.cuda.get_device_capability(device) >= (8, 0)  # Ampere was the first
+    else:
+        native = device.type == "cpu" and _cpu_has_bfloat16()
+    return torch.bfloat16 if native else torch.float32
+
+
+def _cpu_has_bfloat16() -> bool:
+    # oneDNN emulates bfloat16 on older processors, slower than float32: only the instructions count.
+    probes = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    return any(getattr(torch.cpu, probe, bool)() for probe in probes)

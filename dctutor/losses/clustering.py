@@ -1,0 +1,108 @@
+"""Losses that pull samples towards clusters (survey 3.2)."""
+
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from dctutor.losses._precision import in_float32
+
+__all__ = ["assignment_hardening", "student_t", "target_distribution"]
+
+
+@in_float32
+def student_t(z: Float[Tensor, "n p"], centers: Float[Tensor, "k p"], nu: float = 1.0) -> Float[Tensor, "n k"]:
+    r"""Soft assignments from Student's t kernel (survey eq. 5; Xie et al. 2016, eq. 1).
+
+    .. math:: q_{ij} = \frac{(1 + \lVert z_i - \mu_j \rVert^2 / \nu)^{-(\nu + 1) / 2}}
+                            {\sum_{j'} (1 + \lVert z_i - \mu_{j'} \rVert^2 / \nu)^{-(\nu + 1) / 2}}
+
+    Parameters
+    ----------
+    z : Tensor of shape (n, p)
+        Embedded samples.
+    centers : Tensor of shape (k, p)
+        Cluster centres :math:`\mu_j`.
+    nu : float
+        Degrees of freedom :math:`\nu > 0`. Smaller values give heavier tails.
+
+    Returns
+    -------
+    Tensor of shape (n, k)
+        Rows sum to 1.
+
+    Raises
+    ------
+    ValueError
+        If ``z`` and ``centers`` differ in width, or ``nu`` is not positive.
+    """
+    if z.shape[-1] != centers.shape[-1]:
+        raise ValueError(f"centers: expected width {z.shape[-1]}, that of z, got {centers.shape[-1]}")
+    if not nu > 0:
+        raise ValueError(f"nu: expected a positive number, got {nu!r}")
+    # Differences, not the expanded square: for far-off points that one cancels to noise.
+    squared = (z.unsqueeze(1) - centers.unsqueeze(0)).square().sum(2)
+    # A softmax of logs: the kernel itself underflows where every centre is far away.
+    return torch.softmax(-(nu + 1) / 2 * torch.log1p(squared / nu), dim=1)
+
+
+@in_float32
+def target_distribution(q: Float[Tensor, "n k"]) -> Float[Tensor, "n k"]:
+    r"""Sharpened assignments that training aims at (survey eq. 6; Xie et al. 2016, eq. 3).
+
+    .. math:: p_{ij} = \frac{q_{ij}^2 / \sum_i q_{ij}}{\sum_{j'} (q_{ij'}^2 / \sum_i q_{ij'})}
+
+    Squaring favours the cluster that already leads; the division by the cluster's soft size
+    keeps a large cluster from taking all. The sizes are those of the rows given, so pass the
+    assignments of the whole data set.
+
+    Parameters
+    ----------
+    q : Tensor of shape (n, k)
+        Soft assignments; rows sum to 1.
+
+    Returns
+    -------
+    Tensor of shape (n, k)
+        Rows sum to 1. No gradient flows through it.
+    """
+    q = q.detach()
+    # An empty cluster has q = 0 in every row: the floor turns 0 / 0 into 0.
+    weight = q.square() / q.sum(0).clamp_min(torch.finfo(q.dtype).tiny)
+    return weight / weight.sum(1, keepdim=True)
+
+
+@in_float32
+def assignment_hardening(
+    p: Float[Tensor, "n k"], q: Float[Tensor, "n k"], *, reduction: Literal["mean", "sum"] = "mean"
+) -> Float[Tensor, ""]:
+    r"""Kullback-Leibler divergence from assignments to their target (survey eq. 7; Xie et al. 2016, eq. 2).
+
+    .. math:: L_{hard} = KL(P \Vert Q) = \sum_i \sum_j p_{ij} \log \frac{p_{ij}}{q_{ij}}
+
+    Parameters
+    ----------
+    p : Tensor of shape (n, k)
+        Target distribution.
+    q : Tensor of shape (n, k)
+        Soft assignments.
+    reduction : {"mean", "sum"}
+        ``"sum"`` is the equation as printed; ``"mean"`` divides it by n.
+
+    Returns
+    -------
+    Tensor of shape ()
+        The divergence in nats, at least 0.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ.
+    """
+    if p.shape != q.shape:
+        raise ValueError(f"q: expected the shape of p, {tuple(p.shape)}, got {tuple(q.shape)}")
+    tiny = torch.finfo(q.dtype).tiny
+    # xlogy takes 0 log 0 as 0; the floor keeps log q finite.
+    total = (torch.xlogy(p, p) - p * q.clamp_min(tiny).log()).sum()
+    return total if reduction == "sum" else total / p.shape[0]

@@ -1,0 +1,115 @@
+"""What methods that start from a pre-trained autoencoder share."""
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
+from sklearn.utils.validation import check_array, check_is_fitted
+
+from dctutor._validation import check_integer, check_number
+from dctutor.architectures import Autoencoder
+from dctutor.architectures.pretraining import pretrain
+from dctutor.estimator import DeepClusterer, Floats
+from dctutor.training import Loop
+
+__all__ = ["PretrainedClusterer"]
+
+
+@dataclass(eq=False, repr=False, kw_only=True)
+class PretrainedClusterer(DeepClusterer):
+    """Base of the methods that pre-train a dense autoencoder first.
+
+    Parameters
+    ----------
+    n_clusters : int, default=10
+        Number of clusters, K.
+    widths : sequence of int, default=(500, 500, 2000, 10)
+        Widths of the encoder's layers; the last is that of the embedding.
+    layerwise_epochs : int, default=10
+        Passes over the data for each pair of layers, greedily.
+    pretrain_epochs : int, default=100
+        Passes over the data for the whole autoencoder.
+    noise : float, default=0.2
+        Share of inputs set to zero in pre-training, in [0, 1).
+    pretrain_learning_rate : float, default=0.001
+        Peak learning rate of pre-training (Adam, one cycle).
+    autoencoder : Autoencoder or None, default=None
+        A trained one, such as ``AutoencoderKMeans().fit(X).network_``, to start from a copy of
+        instead of pre-training.
+    batch_size, device, precision, random_state, verbose, checkpoint, checkpoint_seconds, snapshot_every
+        See `DeepClusterer`.
+    """
+
+    widths: Sequence[int] = (500, 500, 2000, 10)
+    layerwise_epochs: int = 10
+    pretrain_epochs: int = 100
+    noise: float = 0.2
+    pretrain_learning_rate: float = 1e-3
+    autoencoder: Autoencoder | None = None
+
+    def _check_params(self) -> None:
+        super()._check_params()
+        if not isinstance(self.widths, Sequence) or isinstance(self.widths, str) or not self.widths:
+            raise TypeError(f"widths: expected a sequence of layer widths, got {self.widths!r}")
+        for width in self.widths:
+            check_integer("widths", width, minimum=1)
+        check_integer("layerwise_epochs", self.layerwise_epochs, minimum=0)
+        check_integer("pretrain_epochs", self.pretrain_epochs, minimum=0)
+        check_number("noise", self.noise, below=1)
+        check_number("pretrain_learning_rate", self.pretrain_learning_rate, open_at_minimum=True)
+        if self.autoencoder is not None and not isinstance(self.autoencoder, Autoencoder):
+            raise TypeError(f"autoencoder: expected an Autoencoder or None, got {self.autoencoder!r}")
+
+    def _build_network(self, n_features: int) -> Autoencoder:
+        return Autoencoder(n_features, self.widths)
+
+    def _pretrained(self, loop: Loop) -> Autoencoder:
+        """Return the registered autoencoder, pre-trained on the loop's data or copied from the one given."""
+        width = loop.x.shape[1]
+        if self.autoencoder is not None:
+            given = [layer.in_features for layer in self.autoencoder.encoder]
+            expected = [width, *self.widths[:-1]]
+            if [*given, self.autoencoder.embedding_dim] != [*expected, self.widths[-1]]:
+                raise ValueError(
+                    f"autoencoder: expected layers {(*expected, self.widths[-1])}, as widths says,"
+                    f" got {(*given, self.autoencoder.embedding_dim)}"
+                )
+            network = copy.deepcopy(self.autoencoder).to(loop.device).train()
+            loop.register(network=network)
+            loop.watch(network.encode)
+            return network
+        network = loop.build(lambda: self._build_network(width))
+        loop.register(network=network)
+        pretrain(
+            loop,
+            network,
+            layerwise_epochs=self.layerwise_epochs,
+            epochs=self.pretrain_epochs,
+            noise=self.noise,
+            learning_rate=self.pretrain_learning_rate,
+            batch_size=self.batch_size,
+        )
+        return network
+
+    @torch.no_grad()
+    def inverse_transform(self, Z: ArrayLike) -> Floats:
+        """Decode embedded points to inputs, in the units of ``X``.
+
+        Parameters
+        ----------
+        Z : array-like of shape (m, p)
+            Points of the embedding, such as ``cluster_centers_``.
+
+        Returns
+        -------
+        ndarray of shape (m, d)
+            Their reconstructions.
+        """
+        check_is_fitted(self)
+        z = check_array(Z, dtype=np.float32, input_name="Z")
+        if z.shape[1] != self.network_.embedding_dim:
+            raise ValueError(f"Z: expected width {self.network_.embedding_dim}, got {z.shape[1]}")
+        return self._batched(self.network_.decode, z) / np.float32(self.scale_)

@@ -1,0 +1,1 @@
+"""Methods that keep the reconstruction loss (survey 6.1)."""

@@ -1,0 +1,1 @@
+"""Methods that train on a clustering loss alone (survey 6.2)."""

@@ -1,0 +1,101 @@
+"""A fitted estimator as one file, and back."""
+
+import hashlib
+import json
+import os
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from dctutor.devices import resolve_device
+from dctutor.snapshots import from_tensors, to_tensors
+from dctutor.storage import FileFormatError, read_file, write_file
+
+if TYPE_CHECKING:
+    from dctutor.estimator import DeepClusterer
+
+__all__ = ["fingerprint", "load", "save"]
+
+Estimator = TypeVar("Estimator", bound="DeepClusterer")
+
+
+def _plain(value: Any) -> Any:
+    """Turn an argument's value into what JSON can hold; what it cannot, such as a network, into None."""
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value if isinstance(value, str | int | float | bool | None) else None
+
+
+def _parameters(estimator: "DeepClusterer") -> dict[str, Any]:
+    return {name: _plain(value) for name, value in estimator.get_params(deep=False).items()}
+
+
+def fingerprint(estimator: "DeepClusterer", x: NDArray[np.float32]) -> str:
+    """Name a fit by its method, its data and the arguments that change its result."""
+    parameters = _parameters(estimator)
+    for name in ("verbose", "checkpoint", "checkpoint_seconds"):
+        del parameters[name]
+    facts = [type(estimator).__name__, parameters, x.shape, hashlib.sha256(x.tobytes()).hexdigest()]
+    for value in estimator.get_params(deep=False).values():
+        if isinstance(value, nn.Module):
+            total = hashlib.sha256()
+            for tensor in value.state_dict().values():
+                total.update(tensor.detach().cpu().numpy().tobytes())
+            facts.append(total.hexdigest())
+    return json.dumps(facts)
+
+
+def save(estimator: "DeepClusterer", path: str | os.PathLike[str]) -> None:
+    """Write a fitted estimator; see `DeepClusterer.save`."""
+    tensors = {f"network/{name}": value for name, value in estimator.network_.state_dict().items()}
+    for name in ("cluster_centers_", "labels_", "snapshot_index_"):
+        tensors[name] = torch.from_numpy(getattr(estimator, name))
+    shots, shot_facts = to_tensors(estimator.snapshots_)
+    facts = {
+        "method": type(estimator).__name__,
+        "version": version("dctutor"),
+        "parameters": _parameters(estimator),
+        "n_features_in_": estimator.n_features_in_,
+        "feature_names_in_": list(getattr(estimator, "feature_names_in_", ())),
+        "scale_": estimator.scale_,
+        "n_iter_": estimator.n_iter_,
+        "history_": estimator.history_,
+        "snapshots": shot_facts,
+    }
+    write_file(path, tensors | shots, facts)
+
+
+def load(cls: type[Estimator], path: str | os.PathLike[str]) -> Estimator:
+    """Read a fitted estimator; see `DeepClusterer.load`."""
+    from dctutor import methods
+
+    tensors, facts = read_file(path)
+    name = facts.get("method")
+    found = getattr(methods, name) if name in methods.__all__ else None
+    if found is None or not issubclass(found, cls):
+        raise FileFormatError(f"path: expected a saved {cls.__name__}, got one of {name!r}")
+    # JSON has no tuples; the arguments that are sequences are tuples.
+    parameters = {k: tuple(v) if isinstance(v, list) else v for k, v in facts["parameters"].items()}
+    estimator = found(**parameters)
+    try:
+        network = estimator._build_network(facts["n_features_in_"])
+        network.load_state_dict({k[8:]: v for k, v in tensors.items() if k.startswith("network/")})
+        for name in ("cluster_centers_", "labels_", "snapshot_index_"):
+            setattr(estimator, name, tensors[name].numpy())
+        estimator.snapshots_ = from_tensors(tensors, facts["snapshots"])
+        for name in ("n_features_in_", "scale_", "n_iter_", "history_"):
+            setattr(estimator, name, facts[name])
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise FileFormatError(f"path: {os.fspath(path)!r} does not hold a whole {cls.__name__}: {error}") from error
+    if facts["feature_names_in_"]:
+        estimator.feature_names_in_ = np.array(facts["feature_names_in_"], dtype=object)
+    estimator.network_ = network.to(resolve_device(estimator.device)).eval()
+    return estimator
