@@ -18,24 +18,24 @@ from dctutor.storage import FileFormatError, read_file, write_file
 if TYPE_CHECKING:
     from dctutor.estimator import DeepClusterer
 
-__all__ = ["fingerprint", "load", "save"]
+__all__ = ["fingerprint", "load", "plain", "save"]
 
 Estimator = TypeVar("Estimator", bound="DeepClusterer")
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Turn an argument's value into what JSON can hold; what it cannot, such as a network, into None."""
     if isinstance(value, os.PathLike):
         return os.fspath(value)
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     return value if isinstance(value, str | int | float | bool | None) else None
 
 
 def _parameters(estimator: "DeepClusterer") -> dict[str, Any]:
-    return {name: _plain(value) for name, value in estimator.get_params(deep=False).items()}
+    return {name: plain(value) for name, value in estimator.get_params(deep=False).items()}
 
 
 def fingerprint(estimator: "DeepClusterer", x: NDArray[np.float32]) -> str:

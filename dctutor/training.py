@@ -159,7 +159,7 @@ class Loop:
         learning_rate_schedule: Schedule | None = None,
         start: Callable[[], None] | None = None,
         refresh: Callable[[], bool] | None = None,
-        refresh_every: int = 1,
+        refresh_every: int | None = None,
     ) -> int:
         """Run one phase of training, or what a checkpoint left of it.
 
@@ -182,8 +182,8 @@ class Loop:
         refresh : callable, optional
             Called before the first step and every ``refresh_every`` steps; the phase ends when it
             returns True.
-        refresh_every : int
-            Steps between two calls of ``refresh``.
+        refresh_every : int, optional
+            Steps between two calls of ``refresh``; None is one pass over the data.
 
         Returns
         -------
@@ -200,7 +200,9 @@ class Loop:
             return self._epochs(phase)
         n = len(self.x)
         batch_size = min(batch_size, n)
-        total = epochs * -(-n // batch_size)
+        per_epoch = -(-n // batch_size)
+        total = epochs * per_epoch
+        refresh_every = refresh_every or per_epoch
         epoch, self.steps, stopped = 0, 0, False
         if self._saved.get("phase") == phase:
             epoch, stopped = self._restore(optimizers)

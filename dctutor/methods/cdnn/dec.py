@@ -30,8 +30,8 @@ class DEC(PretrainedClusterer):
         Degrees of freedom of the kernel.
     epochs : int, default=30
         The most passes over the data in clustering; the paper sets no limit.
-    update_interval : int, default=140
-        Steps between two target distributions.
+    update_interval : int or None, default=None
+        Steps between two target distributions; None is one pass over the data.
     tol : float, default=0.001
         Training stops when a smaller share of the samples changes cluster between two targets.
     learning_rate, momentum : float, default=0.01 and 0.9
@@ -72,7 +72,7 @@ class DEC(PretrainedClusterer):
 
     nu: float = 1.0
     epochs: int = 30
-    update_interval: int = 140
+    update_interval: int | None = None
     tol: float = 0.001
     learning_rate: float = 0.01
     momentum: float = 0.9
@@ -81,7 +81,8 @@ class DEC(PretrainedClusterer):
         super()._check_params()
         check_number("nu", self.nu, open_at_minimum=True)
         check_integer("epochs", self.epochs, minimum=1)
-        check_integer("update_interval", self.update_interval, minimum=1)
+        if self.update_interval is not None:
+            check_integer("update_interval", self.update_interval, minimum=1)
         check_number("tol", self.tol)
         check_number("learning_rate", self.learning_rate, open_at_minimum=True)
         check_number("momentum", self.momentum, below=1)

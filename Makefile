@@ -1,0 +1,44 @@
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+BOOK := _build/html/index.html
+# What the checks read; the notebooks' code included.
+SOURCES := dctutor scripts tests notebooks book/_ext
+
+.PHONY: book test notebooks serve bench dist colab clean
+
+# Rebuilt whenever a pin or a dependency changes.
+$(BIN)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[book,dev]"
+	touch $@
+
+book: $(BIN)/.installed
+	$(BIN)/jupyter-book build . --warningiserror --keep-going
+	@echo "The book is at $(CURDIR)/$(BOOK)"
+
+test: $(BIN)/.installed
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/mypy
+	$(BIN)/pytest
+
+notebooks: $(BIN)/.installed
+	$(BIN)/python scripts/run_notebooks.py
+
+serve: book
+	$(BIN)/python -m http.server --directory _build/html 8000
+
+bench: $(BIN)/.installed
+	$(BIN)/python tests/benchmarks/training_epoch.py
+	$(BIN)/python tests/benchmarks/import_time.py
+
+dist: $(BIN)/.installed
+	$(BIN)/python -m build --outdir dist .
+
+# Every chapter alone in an empty folder, with the oldest versions supported and the wheel as the only dctutor.
+colab: dist
+	$(BIN)/python scripts/run_in_colab.py
+
+clean:
+	rm -rf _build dist

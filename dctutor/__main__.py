@@ -1,0 +1,57 @@
+"""Command line: ``python -m dctutor run METHOD DATASET --seeds 0 1 2``."""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise argparse.ArgumentTypeError(f"expected NAME=VALUE, got {text!r}")
+    try:
+        return name, json.loads(value)
+    except json.JSONDecodeError:
+        return name, value
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m dctutor", description="Measured runs of the book's methods.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    run = commands.add_parser("run", help="fit a method on a data set and record the result as JSON")
+    run.add_argument("method")
+    run.add_argument("dataset")
+    run.add_argument("--seeds", type=int, nargs="+", default=[0], metavar="SEED")
+    run.add_argument("--split", default="all", choices=["all", "train", "test"])
+    run.add_argument("--profile", default="full", choices=["smoke", "book", "full"])
+    run.add_argument("--folder", default="book/results", help="where the JSON files go (default: %(default)s)")
+    run.add_argument(
+        "--set", type=_setting, action="append", default=[], metavar="NAME=VALUE", help="an argument of the method"
+    )
+    options = parser.parse_args(arguments)
+
+    from dctutor import runs  # late: --help should not wait for torch
+
+    for seed in options.seeds:
+        try:
+            path, fresh = runs.run(
+                options.method,
+                options.dataset,
+                seed=seed,
+                split=options.split,
+                profile=options.profile,
+                folder=options.folder,
+                settings=dict(options.set),
+            )
+        except (OSError, TypeError, ValueError) as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 1
+        print(("" if fresh else "already there: ") + runs.summary([path]), flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,155 @@
+"""Measured runs, one JSON file each: what the book's tables are made from."""
+
+import json
+import os
+import platform
+import resource
+import shlex
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from dctutor import methods
+from dctutor.datasets import load_dataset
+from dctutor.metrics import scores
+from dctutor.saving import plain
+
+__all__ = ["PROFILES", "run"]
+
+# What a profile changes from a method's defaults. "full" is for the papers' own data: there, an epoch has
+# more than ten times the steps of one on a bundled sample, and fewer of them do.
+PROFILES: dict[str, dict[str, Any]] = {
+    "smoke": {"layerwise_epochs": 1, "pretrain_epochs": 1, "epochs": 1},
+    "book": {},
+    "full": {},
+}
+
+
+def _processor(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    name = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        models = [line.partition(":")[2].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line]
+        name = models[0] if models else name
+    return f"{name}, {torch.get_num_threads()} threads"
+
+
+def _peak_memory_mb(device: torch.device) -> float:
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 2**20
+    # Linux counts in KiB, macOS in bytes.
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+
+
+def run(
+    method: str,
+    dataset: str,
+    *,
+    seed: int,
+    split: str = "all",
+    profile: str = "full",
+    folder: str | os.PathLike[str] = "book/results",
+    settings: Mapping[str, Any] | None = None,
+) -> tuple[Path, bool]:
+    """Fit a method once and record what came of it, unless that was done before.
+
+    A run that was interrupted goes on from its checkpoint, which lies beside the result until there
+    is one; its seconds then are those of the last stretch, and ``"resumed"`` says so.
+
+    Parameters
+    ----------
+    method : str
+        A name in ``dctutor.methods.__all__``.
+    dataset, split : str
+        As `load_dataset` takes them.
+    seed : int
+        The fit's ``random_state``.
+    profile : {"smoke", "book", "full"}
+        A set of arguments.
+    folder : path-like
+        Where the result goes; made if need be.
+    settings : mapping, optional
+        Further arguments of the method, over those of the profile.
+
+    Returns
+    -------
+    path : Path
+        The result: method, dataset, split, profile, seed, metrics (acc, nmi, ari), seconds, peak memory in
+        MiB, config, versions, processor, command.
+    fresh : bool
+        Whether this call made it.
+
+    Raises
+    ------
+    ValueError
+        If the method or the profile is unknown, or does not take a setting.
+    """
+    if method not in methods.__all__:
+        raise ValueError(f"method: expected one of {', '.join(methods.__all__)}, got {method!r}")
+    if profile not in PROFILES:
+        raise ValueError(f"profile: expected one of {', '.join(PROFILES)}, got {profile!r}")
+    folder = Path(folder)
+    name = f"{method}-{dataset}-{split}-{profile}-{seed}".lower()
+    path, checkpoint = folder / f"{name}.json", folder / f".{name}.checkpoint"
+    if path.exists():
+        return path, False
+    data = load_dataset(dataset, split)
+    folder.mkdir(parents=True, exist_ok=True)
+    made = getattr(methods, method)
+    known = made().get_params()
+    chosen = {key: value for key, value in PROFILES[profile].items() if key in known} | dict(settings or {})
+    unknown = sorted(chosen.keys() - known.keys())
+    if unknown:
+        raise ValueError(f"settings: {method} does not take {', '.join(unknown)}")
+    estimator = made(
+        **{"n_clusters": len(data.label_names), **chosen, "random_state": seed, "checkpoint": checkpoint}
+    )
+    resumed = checkpoint.exists()
+    begun = time.perf_counter()
+    estimator.fit(data.X)
+    seconds = time.perf_counter() - begun
+    device = next(estimator.network_.parameters()).device
+    config = {k: plain(v) for k, v in estimator.get_params(deep=False).items() if not k.startswith("checkpoint")}
+    words = ["python", "-m", "dctutor", "run", method, dataset, "--split", split, "--profile", profile]
+    extra = [word for key, value in (settings or {}).items() for word in ("--set", f"{key}={json.dumps(value)}")]
+    result = {
+        "method": method,
+        "dataset": dataset,
+        "split": split,
+        "profile": profile,
+        "seed": seed,
+        "metrics": scores(data.y, estimator.labels_),
+        "seconds": round(seconds, 1),
+        "resumed": resumed,
+        "n_iter": estimator.n_iter_,
+        "peak_memory_mb": round(_peak_memory_mb(device)),
+        "config": config,
+        "versions": {
+            "python": platform.python_version(),
+            **{name: version(name) for name in ("dctutor", "torch", "scikit-learn", "numpy")},
+        },
+        "processor": _processor(device),
+        "command": shlex.join([*words, "--seeds", str(seed), *extra]),
+    }
+    partial = path.with_suffix(".partial")
+    partial.write_text(json.dumps(result, indent=2) + "\n")
+    partial.replace(path)
+    checkpoint.unlink(missing_ok=True)
+    return path, True
+
+
+def summary(paths: Sequence[Path]) -> str:
+    """One line a result, for the terminal."""
+    lines = []
+    for path in paths:
+        result = json.loads(path.read_text())
+        measured = "  ".join(f"{name} {value:.4f}" for name, value in result["metrics"].items())
+        lines.append(f"{path.name}: {measured}  {result['seconds']:.0f} s")
+    return "\n".join(lines)

@@ -1,0 +1,41 @@
+"""Run chapters in place and store their outputs: ``python scripts/run_notebooks.py [notebook ...]``."""
+
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+import papermill
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def store(path: Path) -> float:
+    """Run one chapter under the ``book`` profile and write it back without what differs from run to run."""
+    begun = time.perf_counter()
+    papermill.execute_notebook(path, path, cwd=path.parent, progress_bar=False, kernel_name="python3")
+    seconds = time.perf_counter() - begun
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells = [cell for cell in notebook.cells if "injected-parameters" not in cell.metadata.get("tags", [])]
+    notebook.metadata = {
+        "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+        "language_info": {"name": "python"},
+    }
+    for number, cell in enumerate(notebook.cells):
+        cell.id = f"cell-{number}"
+        kept = {key: value for key, value in cell.metadata.items() if key in ("tags", "jupyter", "editable", "mystnb")}
+        cell.metadata = {**kept, **({"tags": kept["tags"]} if kept.get("tags") else {})}
+        if not cell.metadata.get("tags"):
+            cell.metadata.pop("tags", None)
+    nbformat.write(notebook, path)
+    return seconds
+
+
+def main() -> None:
+    chosen = [Path(name).resolve() for name in sys.argv[1:]] or sorted((ROOT / "notebooks").rglob("*.ipynb"))
+    for path in chosen:
+        print(f"{path.relative_to(ROOT)}: {store(path):.0f} s", flush=True)
+
+
+if __name__ == "__main__":
+    main()
