@@ -22,6 +22,7 @@ test: $(BIN)/.installed
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/mypy
 	$(BIN)/pytest
+	$(BIN)/pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=900 notebooks
 
 notebooks: $(BIN)/.installed
 	$(BIN)/python scripts/run_notebooks.py
@@ -34,7 +35,8 @@ bench: $(BIN)/.installed
 	$(BIN)/python tests/benchmarks/import_time.py
 
 dist: $(BIN)/.installed
-	$(BIN)/python -m build --outdir dist .
+	rm -rf dist
+	$(BIN)/python -m build --no-isolation --outdir dist .
 
 # Every chapter alone in an empty folder, with the oldest versions supported and the wheel as the only dctutor.
 colab: dist

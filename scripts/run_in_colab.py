@@ -1,0 +1,66 @@
+"""Run chapters as Colab does: alone, in an empty folder, at the oldest supported versions.
+
+The environment (``.venv-colab``) has no ``dctutor``: the chapter's own set-up cell installs it, and the wheel in
+``dist/`` is all that it can find. Usage: ``python scripts/run_in_colab.py [notebook ...]``.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+ENVIRONMENT = ROOT / ".venv-colab"
+PINS = ROOT / "constraints-oldest.txt"
+# What Colab has besides the pinned ones, and what runs a notebook there.
+PROVIDED = ["ipykernel", "papermill", "tqdm", "pooch", "safetensors", "threadpoolctl"]
+
+
+def environment() -> Path:
+    """Make the environment if it is not there, and return its Python."""
+    python = ENVIRONMENT / "bin" / "python"
+    done = ENVIRONMENT / ".installed"
+    if not done.exists() or done.stat().st_mtime < PINS.stat().st_mtime:
+        subprocess.run([sys.executable, "-m", "venv", "--clear", ENVIRONMENT], check=True)
+        pinned = [line for line in PINS.read_text().splitlines() if line and not line.startswith("#")]
+        subprocess.run([python, "-m", "pip", "install", "--quiet", *pinned, *PROVIDED, "jaxtyping"], check=True)
+        done.touch()
+    return python
+
+
+def versions(python: Path) -> str:
+    """Return what pip has installed, without dctutor itself."""
+    listed = subprocess.run([python, "-m", "pip", "freeze"], check=True, capture_output=True, text=True).stdout
+    return "\n".join(line for line in listed.splitlines() if not line.startswith("dctutor"))
+
+
+def run(chapter: Path, python: Path) -> float:
+    """Run one chapter from top to bottom; return its seconds."""
+    subprocess.run([python, "-m", "pip", "uninstall", "--quiet", "--yes", "dctutor"], check=True)
+    before = versions(python)
+    offline = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(ROOT / "dist"), "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        shutil.copy(chapter, folder / "chapter.ipynb")
+        command = [python, "-m", "papermill", "--no-progress-bar", "-k", "python3", "chapter.ipynb", "out.ipynb"]
+        begun = time.perf_counter()
+        subprocess.run(command, cwd=folder, check=True, env={**os.environ, **offline})
+        seconds = time.perf_counter() - begun
+    if versions(python) != before:
+        raise SystemExit(f"{chapter.name}: its set-up cell changed versions that Colab ships")
+    subprocess.run([python, "-c", "import dctutor"], cwd=tempfile.gettempdir(), check=True)
+    return seconds
+
+
+def main() -> None:
+    python = environment()
+    chosen = [Path(name).resolve() for name in sys.argv[1:]] or sorted((ROOT / "notebooks").rglob("*.ipynb"))
+    for chapter in chosen:
+        print(f"{chapter.relative_to(ROOT)}: {run(chapter, python):.0f} s", flush=True)
+
+
+if __name__ == "__main__":
+    main()
