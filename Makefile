@@ -1,5 +1,6 @@
 PYTHON ?= python3
 VENV ?= .venv
+COLAB_PYTHON ?= $(PYTHON)
 BIN := $(VENV)/bin
 BOOK := _build/html/index.html
 # What the checks read; the notebooks' code included.
@@ -40,7 +41,7 @@ dist: $(BIN)/.installed
 
 # Every chapter alone in an empty folder, with the oldest versions supported and the wheel as the only dctutor.
 colab: dist
-	$(BIN)/python scripts/run_in_colab.py
+	$(BIN)/python scripts/run_in_colab.py --python $(COLAB_PYTHON)
 
 clean:
 	rm -rf _build dist

@@ -1,9 +1,10 @@
 """Run chapters as Colab does: alone, in an empty folder, at the oldest supported versions.
 
 The environment (``.venv-colab``) has no ``dctutor``: the chapter's own set-up cell installs it, and the wheel in
-``dist/`` is all that it can find. Usage: ``python scripts/run_in_colab.py [notebook ...]``.
+``dist/`` is all that it can find.
 """
 
+import argparse
 import os
 import shutil
 import subprocess
@@ -19,12 +20,12 @@ PINS = ROOT / "constraints-oldest.txt"
 PROVIDED = ["ipykernel", "papermill", "tqdm", "pooch", "safetensors", "threadpoolctl"]
 
 
-def environment() -> Path:
+def environment(base: str) -> Path:
     """Make the environment if it is not there, and return its Python."""
     python = ENVIRONMENT / "bin" / "python"
     done = ENVIRONMENT / ".installed"
     if not done.exists() or done.stat().st_mtime < PINS.stat().st_mtime:
-        subprocess.run([sys.executable, "-m", "venv", "--clear", ENVIRONMENT], check=True)
+        subprocess.run([base, "-m", "venv", "--clear", ENVIRONMENT], check=True)
         pinned = [line for line in PINS.read_text().splitlines() if line and not line.startswith("#")]
         subprocess.run([python, "-m", "pip", "install", "--quiet", *pinned, *PROVIDED, "jaxtyping"], check=True)
         done.touch()
@@ -45,7 +46,7 @@ def run(chapter: Path, python: Path) -> float:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         shutil.copy(chapter, folder / "chapter.ipynb")
-        command = [python, "-m", "papermill", "--no-progress-bar", "-k", "python3", "chapter.ipynb", "out.ipynb"]
+        command = [str(python), "-m", "papermill", "--no-progress-bar", "-k", "python3", "chapter.ipynb", "out.ipynb"]
         begun = time.perf_counter()
         subprocess.run(command, cwd=folder, check=True, env={**os.environ, **offline})
         seconds = time.perf_counter() - begun
@@ -56,9 +57,12 @@ def run(chapter: Path, python: Path) -> float:
 
 
 def main() -> None:
-    python = environment()
-    chosen = [Path(name).resolve() for name in sys.argv[1:]] or sorted((ROOT / "notebooks").rglob("*.ipynb"))
-    for chapter in chosen:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("notebooks", nargs="*", type=Path, help="default: every chapter")
+    parser.add_argument("--python", default=sys.executable, help="Colab's is 3.13 (default: the one that runs this)")
+    options = parser.parse_args()
+    python = environment(options.python)
+    for chapter in map(Path.resolve, options.notebooks or sorted((ROOT / "notebooks").rglob("*.ipynb"))):
         print(f"{chapter.relative_to(ROOT)}: {run(chapter, python):.0f} s", flush=True)
 
 
