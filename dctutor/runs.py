@@ -108,9 +108,7 @@ def run(
     unknown = sorted(chosen.keys() - known.keys())
     if unknown:
         raise ValueError(f"settings: {method} does not take {', '.join(unknown)}")
-    estimator = made(
-        **{"n_clusters": len(data.label_names), **chosen, "random_state": seed, "checkpoint": checkpoint}
-    )
+    estimator = made(**{"n_clusters": len(data.label_names), **chosen, "random_state": seed, "checkpoint": checkpoint})
     resumed = checkpoint.exists()
     begun = time.perf_counter()
     estimator.fit(data.X)

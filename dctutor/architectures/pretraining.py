@@ -1,5 +1,7 @@
 """Greedy layer-wise denoising pre-training, then the whole stack (Vincent et al. 2010; Xie et al. 2016, 3.2)."""
 
+from collections.abc import Callable, Iterable
+
 import torch
 from torch import Tensor, nn
 
@@ -9,6 +11,8 @@ from dctutor.schedules import one_cycle
 from dctutor.training import Loop
 
 __all__ = ["mask", "pretrain"]
+
+Rebuild = Callable[[Tensor], Tensor]
 
 
 def mask(x: Tensor, rate: float, generator: torch.Generator) -> Tensor:
@@ -51,8 +55,8 @@ def pretrain(
     """Train ``autoencoder`` on the loop's data, in place.
 
     Each pair of layers (one of the encoder, its mirror in the decoder) first learns to rebuild the
-    output of the pair below from a corrupted copy; then all layers learn together to rebuild the
-    input from a corrupted copy.
+    output of the pair below from a corrupted copy, through a corrupted hidden layer; then all layers
+    learn together to rebuild the input from a corrupted copy.
 
     Parameters
     ----------
@@ -70,32 +74,41 @@ def pretrain(
         Samples a step.
     """
 
-    def train(phase: str, network: nn.Module, inputs: Tensor, epochs: int) -> None:
+    def corrupt(x: Tensor) -> Tensor:
+        return mask(x, noise, loop.device_generator)
+
+    def train(phase: str, rebuild: Rebuild, parameters: Iterable[Tensor], inputs: Tensor, epochs: int) -> None:
         def step(index: Tensor) -> dict[str, Tensor]:
             x = inputs[index]
-            loss = reconstruction(x, network(mask(x, noise, loop.device_generator)))
+            loss = reconstruction(x, rebuild(corrupt(x)))
             loop.minimize(loss, optimizer)
             return {"loss": loss}
 
-        optimizer = loop.adam(network.parameters(), learning_rate)
+        optimizer = loop.adam(parameters, learning_rate)
+        schedule = one_cycle()
         loop.run(
-            phase,
-            step,
-            optimizers=[optimizer],
-            epochs=epochs,
-            batch_size=batch_size,
-            learning_rate_schedule=one_cycle(),
+            phase, step, optimizers=[optimizer], epochs=epochs, batch_size=batch_size, learning_rate_schedule=schedule
         )
 
     if layerwise_epochs:
         inputs, depth = loop.x, len(autoencoder.encoder)
-        pairs = zip(autoencoder.encoder, reversed(autoencoder.decoder), strict=True)
-        for i, (below, above) in enumerate(pairs):
+        for i, (below, above) in enumerate(zip(autoencoder.encoder, reversed(autoencoder.decoder), strict=True)):
             # Linear where the whole network is: the embedding, and the output that rebuilds the data.
-            layers = [below, *[nn.ReLU()] * (i < depth - 1), above, *[nn.ReLU()] * (i > 0)]
-            train(f"layer {i + 1}", nn.Sequential(*layers), inputs, layerwise_epochs)
+            hidden = nn.Identity() if i == depth - 1 else nn.ReLU()
+            output = nn.Identity() if i == 0 else nn.ReLU()
+
+            def rebuild(
+                x: Tensor,
+                below: nn.Module = below,
+                above: nn.Module = above,
+                hidden: nn.Module = hidden,
+                output: nn.Module = output,
+            ) -> Tensor:
+                return output(above(corrupt(hidden(below(x)))))
+
+            train(f"layer {i + 1}", rebuild, [*below.parameters(), *above.parameters()], inputs, layerwise_epochs)
             if i < depth - 1:
-                inputs = loop.map(nn.Sequential(below, nn.ReLU()), inputs)
+                inputs = loop.map(nn.Sequential(below, hidden), inputs)
     loop.watch(autoencoder.encode)
     if epochs:
-        train("pretrain", autoencoder, loop.x, epochs)
+        train("pretrain", autoencoder, autoencoder.parameters(), loop.x, epochs)
