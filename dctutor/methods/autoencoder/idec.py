@@ -39,7 +39,7 @@ class IDEC(PretrainedClusterer):
         Steps between two target distributions; None is one pass over the data.
     tol : float, default=0.001
         Training stops when a smaller share of the samples changes cluster between two targets.
-    learning_rate, momentum : float, default=0.01 and 0.9
+    learning_rate, momentum : float, default=0.1 and 0.99
         Of SGD in clustering.
     n_clusters, widths, layerwise_epochs, pretrain_epochs, noise, pretrain_learning_rate, autoencoder
         See `PretrainedClusterer`.
@@ -80,8 +80,8 @@ class IDEC(PretrainedClusterer):
     epochs: int = 30
     update_interval: int | None = None
     tol: float = 0.001
-    learning_rate: float = 0.01
-    momentum: float = 0.9
+    learning_rate: float = 0.1
+    momentum: float = 0.99
 
     def _check_params(self) -> None:
         super()._check_params()
