@@ -6,12 +6,12 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
 from dctutor.plots._scatter import projector
 from dctutor.plots._style import COLOURS, as_labels, as_matrix, group_names
+from dctutor.snapshots import Snapshot
 
 _LEVELS = 2**16 - 1
 _PAGE = """<!DOCTYPE html>
@@ -23,26 +23,6 @@ _PAGE = """<!DOCTYPE html>
 </body>
 </html>
 """
-
-
-class Snapshot(Protocol):
-    """What a fit records now and then: one entry of ``snapshots_``."""
-
-    @property
-    def phase(self) -> str:
-        """Training phase, such as ``"pretrain"``."""
-
-    @property
-    def epoch(self) -> int:
-        """Epoch within the phase."""
-
-    @property
-    def embedding(self) -> np.ndarray:
-        """Embedded samples, (m, p)."""
-
-    @property
-    def centers(self) -> np.ndarray | None:
-        """Cluster centres, (k, p), or None."""
 
 
 @dataclass(frozen=True)
