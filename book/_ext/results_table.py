@@ -1,0 +1,194 @@
+"""The directives ``results-table`` and ``published-table``: measured runs beside the papers' figures.
+
+Both read files only, while the book is built; no figure is typed into a page.
+"""
+
+import json
+from collections import defaultdict
+from html import escape
+from pathlib import Path
+from statistics import mean, stdev
+from typing import ClassVar
+
+from citations import citation_address
+from docutils import nodes
+from docutils.parsers.rst import directives
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
+
+METRICS = ("acc", "nmi", "ari")
+
+
+class TableNode(nodes.General, nodes.Element):
+    """Stands where a table goes until the bibliography has its addresses."""
+
+
+def read_runs(folder: Path) -> list[dict]:
+    """Read every recorded run, in a fixed order."""
+    return [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("**/*.json"))]
+
+
+def summarise(runs: list[dict]) -> list[dict]:
+    """Group runs that differ in their seed only, and average them.
+
+    A seed that was recorded twice counts once: the file that sorts last stands.
+    """
+    groups: dict[tuple, dict[int, dict]] = defaultdict(dict)
+    for run in runs:
+        groups[run["dataset"], run["split"], run["profile"], run["method"]][run["seed"]] = run
+    rows = []
+    for (dataset, split, profile, method), seeds in sorted(groups.items()):
+        values = {name: [run["metrics"][name] for run in seeds.values()] for name in METRICS}
+        rows.append(
+            {
+                "dataset": dataset,
+                "split": split,
+                "profile": profile,
+                "method": method,
+                "seeds": len(seeds),
+                "mean": {name: mean(found) for name, found in values.items()},
+                "spread": {name: stdev(found) if len(found) > 1 else None for name, found in values.items()},
+                "seconds": mean(run["seconds"] for run in seeds.values()),
+                "processors": sorted({run["processor"] for run in seeds.values()}),
+                "commands": sorted({run["command"] for run in seeds.values()}),
+            }
+        )
+    return rows
+
+
+def difference(here: float, paper: float) -> str:
+    """Put a difference in words: percentage points, and ``missed`` where the run is below the paper."""
+    points = round(100 * (here - paper), 1)
+    return f"−{-points} points, missed" if points < 0 else f"+{abs(points)} points"
+
+
+def duration(seconds: float) -> str:
+    """Write seconds as a person would read them."""
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+
+class ResultsTable(SphinxDirective):
+    """Runs in the folder of the argument beside the figures of ``:published:``, both relative to the page."""
+
+    required_arguments = 1
+    option_spec: ClassVar = {"published": directives.unchanged_required}
+
+    def run(self) -> list[nodes.Node]:
+        """Read the runs and the published figures."""
+        published = _read_published(self, self.options["published"])
+        _, folder = self.env.relfn2path(self.arguments[0])
+        # Files may come and go, which a dependency on each of them would not notice.
+        self.env.note_reread()
+        return [TableNode(kind="results", rows=summarise(read_runs(Path(folder))), published=published)]
+
+
+class PublishedTable(SphinxDirective):
+    """All figures of the file in the argument, relative to the page."""
+
+    required_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        """Read the published figures."""
+        return [TableNode(kind="published", rows=[], published=_read_published(self, self.arguments[0]))]
+
+
+def _read_published(directive: SphinxDirective, name: str) -> dict:
+    relative, absolute = directive.env.relfn2path(name)
+    directive.env.note_dependency(relative)
+    return json.loads(Path(absolute).read_text(encoding="utf-8"))
+
+
+def _table(caption: str, heads: list[str], bodies: list[str]) -> str:
+    columns = "".join(f'<th scope="col">{head}</th>' for head in heads)
+    # The frame scrolls on a phone, so a keyboard must be able to reach it.
+    return (
+        f'<div class="dc-table" role="region" tabindex="0" aria-label="{escape(caption)}">'
+        f'<table class="table"><caption>{escape(caption)}</caption>'
+        f"<thead><tr>{columns}</tr></thead>{''.join(f'<tbody>{part}</tbody>' for part in bodies)}</table></div>"
+    )
+
+
+def _split(dataset: str, split: str) -> str:
+    return dataset if split == "all" else f"{dataset}, {split} split"
+
+
+def _results_rows(app: Sphinx, docname: str, row: dict, paper: dict | None) -> str:
+    # A row that names the method, then one a measure: four columns, so that a phone shows all of them.
+    seeds = f"{row['seeds']} seed{'s' if row['seeds'] > 1 else ''}, {duration(row['seconds'])} a fit"
+    lines = [
+        f'<tr><th scope="rowgroup" colspan="4">{escape(row["method"])} <span class="dc-none">{seeds}</span></th></tr>'
+    ]
+    for name in METRICS:
+        spread = row["spread"][name]
+        here = f"{row['mean'][name]:.3f}" + (f" ± {spread:.3f}" if spread is not None else "")
+        there, gap = '<span class="dc-none">none</span>', ""
+        if paper and name in paper["metrics"]:
+            address = escape(citation_address(app, docname, paper["cite"]))
+            there = f'<a href="{address}">{paper["metrics"][name]:.3f}</a>'
+            gap = difference(row["mean"][name], paper["metrics"][name])
+        missed = ' class="dc-missed"' if "missed" in gap else ""
+        lines.append(
+            f'<tr><th scope="row">{name.upper()}</th><td class="dc-figure">{here}</td>'
+            f"<td>{there}</td><td{missed}>{gap}</td></tr>"
+        )
+    return "".join(lines)
+
+
+def results_html(app: Sphinx, docname: str, rows: list[dict], published: dict) -> str:
+    """Write one table for each data set, split and profile."""
+    if not rows:
+        return "<p>No run is recorded yet.</p>"
+    figures = {(f["method"], f["dataset"], f["split"]): f for f in published["figures"]}
+    tables: dict[tuple, list[dict]] = defaultdict(list)
+    for row in rows:
+        tables[row["dataset"], row["split"], row["profile"]].append(row)
+    parts = []
+    for (dataset, split, profile), members in tables.items():
+        caption = f"{_split(published['datasets'].get(dataset, dataset), split)}, profile “{profile}”"
+        bodies = [_results_rows(app, docname, row, figures.get((row["method"], dataset, split))) for row in members]
+        where = "; ".join(sorted({processor for row in members for processor in row["processors"]}))
+        parts.append(_table(caption, ["Measure", "Here", "Paper", "Difference"], bodies))
+        parts.append(f'<p class="dc-note">Measured on: {escape(where)}.</p>')
+    commands = "\n".join(sorted({command for row in rows for command in row["commands"]}))
+    parts.append(
+        '<details class="dc-commands"><summary>Commands that recorded these runs</summary>'
+        f'<pre tabindex="0">{escape(commands)}</pre></details>'
+    )
+    return "".join(parts)
+
+
+def published_html(app: Sphinx, docname: str, published: dict) -> str:
+    """Write every published figure in one table."""
+    rows = []
+    for figure in published["figures"]:
+        cells = "".join(
+            f"<td>{figure['metrics'][name]:.3f}</td>" if name in figure["metrics"] else "<td></td>" for name in METRICS
+        )
+        note = f' <span class="dc-none">({escape(figure["note"])})</span>' if "note" in figure else ""
+        link = f'<a href="{escape(citation_address(app, docname, figure["cite"]))}">{escape(figure["method"])}</a>'
+        name = published["datasets"][figure["dataset"]]
+        # The papers used the original files of a data set, whatever stands in for them here.
+        data = _split(name.removesuffix(", re-extracted"), figure["split"])
+        rows.append(f'<tr><th scope="row">{link}{note}</th><td>{escape(data)}</td>{cells}</tr>')
+    return _table("What the papers report", ["Method", "Data", *(name.upper() for name in METRICS)], ["".join(rows)])
+
+
+def fill_tables(app: Sphinx, doctree: nodes.document, docname: str) -> None:
+    """Write each table, now that every reference has its address."""
+    for node in list(doctree.findall(TableNode)):
+        if node["kind"] == "results":
+            html = results_html(app, docname, node["rows"], node["published"])
+        else:
+            html = published_html(app, docname, node["published"])
+        node.replace_self(nodes.raw("", html, format="html"))
+
+
+def setup(app: Sphinx) -> dict:
+    """Register with Sphinx."""
+    app.add_node(TableNode)
+    app.add_directive("results-table", ResultsTable)
+    app.add_directive("published-table", PublishedTable)
+    app.connect("doctree-resolved", fill_tables)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,110 @@
+"""The tables of measured runs are made from files."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from book_pages import ROOT
+from bs4 import BeautifulSoup
+from results_table import difference, duration, summarise
+
+
+def recorded(method: str, seed: int, acc: float, **changes: object) -> dict:
+    return {
+        "method": method,
+        "dataset": "mnist",
+        "split": "all",
+        "profile": "full",
+        "seed": seed,
+        "metrics": {"acc": acc, "nmi": 0.8, "ari": 0.7},
+        "seconds": 600.0,
+        "peak_memory_mb": 900.0,
+        "config": {},
+        "versions": {},
+        "processor": "a <fast> processor",
+        "command": f"python -m dctutor run {method} mnist --seeds {seed}",
+    } | changes
+
+
+@pytest.fixture
+def render(tmp_path: Path):
+    source = tmp_path / "source"
+    (source / "results").mkdir(parents=True)
+    shutil.copy(ROOT / "book" / "published.json", source)
+    shutil.copy(ROOT / "book" / "references.bib", source)
+    (source / "conf.py").write_text(
+        'extensions = ["myst_parser", "sphinxcontrib.bibtex", "results_table"]\nbibtex_bibfiles = ["references.bib"]\n',
+        encoding="utf-8",
+    )
+    (source / "index.md").write_text(
+        "# Page\n\n```{results-table} results\n:published: published.json\n```\n\n"
+        "```{published-table} published.json\n```\n\n```{bibliography}\n:all:\n```\n",
+        encoding="utf-8",
+    )
+
+    def build(runs: list[dict]) -> BeautifulSoup:
+        for number, run in enumerate(runs):
+            (source / "results" / f"{number}.json").write_text(json.dumps(run), encoding="utf-8")
+        out = tmp_path / "out"
+        environment = os.environ | {"PYTHONPATH": str(ROOT / "book" / "_ext")}
+        subprocess.run([sys.executable, "-m", "sphinx", "-Wq", source, out], env=environment, check=True)
+        return BeautifulSoup((out / "index.html").read_text(encoding="utf-8"), "html.parser")
+
+    return build
+
+
+def rows(table) -> list[list[str]]:
+    return [[cell.get_text(" ", strip=True) for cell in row.find_all(["th", "td"])] for row in table.select("tbody tr")]
+
+
+def test_means_over_seeds_stand_beside_the_papers(render) -> None:
+    soup = render(
+        [recorded("DEC", seed, acc) for seed, acc in enumerate((0.80, 0.82, 0.84))]
+        + [recorded("IDEC", seed, acc) for seed, acc in enumerate((0.92, 0.94))]
+        + [recorded("DEC", 0, 0.71, dataset="mnist-5k", profile="book", seconds=50.0)]
+    )
+    full, sample, published = soup.select("div.dc-table table")
+    assert "MNIST" in full.caption.text and "full" in full.caption.text
+    assert rows(full) == [
+        ["DEC 3 seeds, 10 min a fit"],
+        ["ACC", "0.820 ± 0.020", "0.843", "−2.3 points, missed"],
+        ["NMI", "0.800 ± 0.000", "none", ""],
+        ["ARI", "0.700 ± 0.000", "none", ""],
+        ["IDEC 2 seeds, 10 min a fit"],
+        ["ACC", "0.930 ± 0.014", "0.881", "+4.9 points"],
+        ["NMI", "0.800 ± 0.000", "0.867", "−6.7 points, missed"],
+        ["ARI", "0.700 ± 0.000", "none", ""],
+    ]
+    # A paper's figure is for other data, so there is nothing to compare with.
+    assert rows(sample)[:2] == [["DEC 1 seed, 50 s a fit"], ["ACC", "0.710", "none", ""]]
+    assert len(rows(published)) == len(json.loads((ROOT / "book/published.json").read_text())["figures"])
+    assert "a <fast> processor" in soup.text
+    assert "python -m dctutor run IDEC mnist --seeds 1" in soup.find("details").text
+    entries = {tag["id"] for tag in soup.find_all(id=True)}
+    assert {link["href"].split("#")[1] for link in soup.select("div.dc-table a")} <= entries
+
+
+def test_page_without_runs_says_so(render) -> None:
+    assert "No run is recorded yet" in render([]).text
+
+
+def test_seed_recorded_twice_counts_once() -> None:
+    (row,) = summarise([recorded("DEC", 0, 0.5), recorded("DEC", 0, 0.9)])
+    assert row["seeds"] == 1 and row["mean"]["acc"] == 0.9
+
+
+@pytest.mark.parametrize(
+    ("here", "paper", "text"),
+    [(0.9, 0.88, "+2.0 points"), (0.88, 0.88, "+0.0 points"), (0.8, 0.88, "−8.0 points, missed")],
+)
+def test_difference_is_in_words(here: float, paper: float, text: str) -> None:
+    assert difference(here, paper) == text
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(59.6, "60 s"), (600, "10 min"), (10800, "3.0 h")])
+def test_duration_is_readable(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
