@@ -71,6 +71,8 @@ class DeepClusterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMi
         The recorded embeddings; ``snapshot_index_`` says of which samples.
     n_iter_ : int
         Epochs of the last phase.
+    seconds_ : float
+        Wall-clock time of the fit, over all the stretches that checkpoints joined.
     n_features_in_ : int
         Width of the (flattened) input.
     """
@@ -162,6 +164,7 @@ class DeepClusterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMi
         self.cluster_centers_ = centers.detach().float().cpu().numpy()
         self.history_, self.snapshots_, self.n_iter_ = loop.history, loop.snapshots, loop.epochs
         self.labels_ = self._soft_assignments(x).argmax(1)
+        self.seconds_ = loop.seconds
         return self
 
     def predict(self, X: ArrayLike) -> NDArray[np.int64]:

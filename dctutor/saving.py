@@ -67,6 +67,7 @@ def save(estimator: "DeepClusterer", path: str | os.PathLike[str]) -> None:
         "feature_names_in_": list(getattr(estimator, "feature_names_in_", ())),
         "scale_": estimator.scale_,
         "n_iter_": estimator.n_iter_,
+        "seconds_": estimator.seconds_,
         "history_": estimator.history_,
         "snapshots": shot_facts,
     }
@@ -91,7 +92,7 @@ def load(cls: type[Estimator], path: str | os.PathLike[str]) -> Estimator:
         for name in ("cluster_centers_", "labels_", "snapshot_index_"):
             setattr(estimator, name, tensors[name].numpy())
         estimator.snapshots_ = from_tensors(tensors, facts["snapshots"])
-        for name in ("n_features_in_", "scale_", "n_iter_", "history_"):
+        for name in ("n_features_in_", "scale_", "n_iter_", "seconds_", "history_"):
             setattr(estimator, name, facts[name])
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise FileFormatError(f"path: {os.fspath(path)!r} does not hold a whole {cls.__name__}: {error}") from error

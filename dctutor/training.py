@@ -5,6 +5,7 @@ step of that method is and returns the losses to record. The loop knows nothing 
 so one player or two, gradients or none, mini-batches or the whole data are all the same to it.
 """
 
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, TypeVar
@@ -96,8 +97,14 @@ class Loop:
         self._done: list[str] = []
         self._checkpoint = checkpoint
         self._saved: dict[str, Any] = checkpoint.facts if checkpoint else {}
+        self._begun, self._seconds_before = time.perf_counter(), 0.0
         if self._saved:
-            self.history = self._saved["history"]
+            self.history, self._seconds_before = self._saved["history"], self._saved["seconds"]
+
+    @property
+    def seconds(self) -> float:
+        """Wall-clock time of the fit so far, over all the stretches that checkpoints joined."""
+        return self._seconds_before + time.perf_counter() - self._begun
 
     def build(self, make: Callable[[], Module]) -> Module:
         """Make a network with weights drawn from the seed, on the device; the global random state stays."""
@@ -278,6 +285,7 @@ class Loop:
         tensors["random/device"] = self.device_generator.get_state()
         shots, shot_facts = to_tensors(self.snapshots)
         facts = {"phase": phase, "epoch": epoch, "steps": self.steps, "stopped": stopped, "done": self._done}
+        facts["seconds"] = self.seconds
         self._checkpoint.write(
             tensors | shots, {**facts, "optimizers": groups, "history": self.history, "snapshots": shot_facts}
         )
