@@ -42,10 +42,12 @@ def student_t(z: Float[Tensor, "n p"], centers: Float[Tensor, "k p"], nu: float 
     if not nu > 0:
         raise ValueError(f"nu: expected a positive number, got {nu!r}")
     # Differences, not the expanded square: for far-off points that one cancels to noise.
-    squared = (z.unsqueeze(1) - centers.unsqueeze(0)).square().sum(2)
-    # A softmax of logs, kept finite: the kernel itself underflows where every centre is far away.
-    scaled = (squared / nu).clamp_max(torch.finfo(squared.dtype).max)
-    return torch.softmax(-(nu + 1) / 2 * torch.log1p(scaled), dim=1)
+    difference = z.unsqueeze(1) - centers.unsqueeze(0)
+    # Their squares must stay finite, or a point that lies absurdly far away turns into NaN.
+    limit = (torch.finfo(z.dtype).max * min(nu, 1) / z.shape[1]) ** 0.5 / 2
+    squared = difference.clamp(-limit, limit).square().sum(2)
+    # A softmax of logs: the kernel itself underflows where every centre is far away.
+    return torch.softmax(-(nu + 1) / 2 * torch.log1p(squared / nu), dim=1)
 
 
 @in_float32
