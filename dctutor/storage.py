@@ -6,7 +6,7 @@ Nothing here unpickles, so reading a file never runs code from it.
 import hashlib
 import json
 import os
-import tempfile
+import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -60,15 +60,15 @@ def write_file(path: str | os.PathLike[str], tensors: Mapping[str, Tensor], fact
     text = json.dumps(facts)
     payload = safetensors.torch.save(cpu, metadata={"facts": text, "sha256": _digest(cpu, text)})
     # A temporary file in the same folder, then a rename: a reader sees the old file or the new, never a part.
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with temporary.open("xb") as file:
             file.write(payload)
             file.flush()
             os.fsync(file.fileno())
-        Path(temporary).replace(path)
+        temporary.replace(path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
 
 
