@@ -71,7 +71,7 @@ def _method(app: Sphinx, docname: str, method: dict) -> str:
     return (
         f'<li><a class="dc-node {"dc-ready" if ready else "dc-planned"}" href="{escape(address)}">'
         f'<span class="dc-name">{escape(method["name"])}</span>{detail}'
-        f'<span class="dc-year">{method["year"]}</span><span class="dc-state">{state}</span></a></li>'
+        f'<span class="dc-state">{state}</span><span class="dc-year">{method["year"]}</span></a></li>'
     )
 
 

@@ -1,7 +1,7 @@
 // An equation that is wider than the window scrolls in its own frame; a keyboard must be able to reach it then.
 (() => {
   const mark = () => {
-    for (const frame of document.querySelectorAll("div.math")) {
+    for (const frame of document.querySelectorAll("div.math, mjx-container[display]")) {
       if (frame.scrollWidth > frame.clientWidth) frame.tabIndex = 0;
       else frame.removeAttribute("tabindex");
     }
