@@ -1,0 +1,141 @@
+import numpy as np
+import pytest
+import torch
+
+from dctutor.architectures import Autoencoder
+from dctutor.architectures.pretraining import mask, pretrain
+from dctutor.losses import reconstruction
+from dctutor.training import Loop
+
+
+def seeded(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.2, 0.5, 0.9])
+def test_mask_zeroes_its_share_and_keeps_the_mean(rate):
+    masked = mask(torch.ones(1000, 1000), rate, seeded())
+    share = round(rate * 256) / 256
+    assert (masked == 0).float().mean().item() == pytest.approx(share, abs=0.003)
+    assert masked.mean().item() == pytest.approx(1, abs=0.03)
+    assert masked.max().item() == pytest.approx(1 / (1 - share))
+
+
+def test_mask_draws_every_entry_by_itself():
+    masked = mask(torch.ones(4000, 16), 0.5, seeded()) == 0
+    for axis in (0, 1):
+        kept_evenly = masked.float().mean(axis)
+        assert (kept_evenly - 0.5).abs().max() < (0.04 if axis == 0 else 0.51)
+    correlation = np.corrcoef(masked.float().numpy().T)
+    assert np.abs(correlation - np.eye(16)).max() < 0.08
+
+
+def test_mask_of_rate_0_is_the_input():
+    x = torch.randn(3, 5)
+    assert mask(x, 0.0, seeded()) is x
+
+
+@pytest.mark.parametrize("rate", [0.002, 0.99, 0.999, 1 - 1e-9])
+def test_mask_at_the_ends_of_its_range(rate):
+    masked = mask(torch.ones(100, 1000), rate, seeded())
+    assert torch.isfinite(masked).all()
+    assert (masked == 0).float().mean().item() == pytest.approx(rate, abs=0.01)
+
+
+@pytest.mark.parametrize("shape", [(1,), (7,), (3, 5), (2, 3, 3, 1), (8, 8), (1, 9), (0, 4)])
+def test_mask_takes_any_shape_and_repeats(shape):
+    x = torch.rand(shape) + 1
+    first, second = mask(x, 0.3, seeded(4)), mask(x, 0.3, seeded(4))
+    assert first.shape == x.shape and torch.equal(first, second)
+    kept = first != 0
+    torch.testing.assert_close(first[kept], (x * 256 / (256 - 77))[kept])
+    before = x.clone()
+    mask(x, 0.3, seeded())
+    assert torch.equal(x, before)
+
+
+def test_mask_differs_from_draw_to_draw():
+    generator, x = seeded(), torch.ones(50, 50)
+    assert not torch.equal(mask(x, 0.3, generator), mask(x, 0.3, generator))
+
+
+def low_rank(n=300, d=20):
+    source = np.random.default_rng(0)
+    x = source.normal(size=(n, 3)) @ source.normal(size=(3, d))
+    return (x / x.std()).astype(np.float32)
+
+
+def trained(x, *, layerwise_epochs, epochs, noise=0.0, precision="float32", widths=(32, 3)):
+    loop = Loop(x, seed=0, device="cpu", precision=precision)
+    network = loop.build(lambda: Autoencoder(x.shape[1], widths))
+    loop.register(network=network)
+    pretrain(
+        loop,
+        network,
+        layerwise_epochs=layerwise_epochs,
+        epochs=epochs,
+        noise=noise,
+        learning_rate=1e-2,
+        batch_size=32,
+    )
+    return network, loop
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("stages", [{"layerwise_epochs": 0, "epochs": 25}, {"layerwise_epochs": 12, "epochs": 12}])
+def test_pretraining_learns_low_rank_data(stages, precision):
+    x = low_rank()
+    untrained, _ = trained(x, layerwise_epochs=0, epochs=0)
+    network, loop = trained(x, **stages, precision=precision)
+    with torch.no_grad():
+        before, after = (reconstruction(loop.x, net(loop.x)).item() for net in (untrained, network))
+    assert after < 0.1 < 0.5 < before
+    for table in loop.history.values():
+        assert table["loss"][-1] < table["loss"][0]
+
+
+def test_noise_is_undone():
+    x = low_rank()
+    network, loop = trained(x, layerwise_epochs=0, epochs=25, noise=0.2)
+    with torch.no_grad():
+        masked = mask(loop.x, 0.2, seeded())
+        assert reconstruction(loop.x, network(masked)) < 0.7 * reconstruction(loop.x, masked)
+
+
+def test_stages_and_their_epochs():
+    _, loop = trained(low_rank(), layerwise_epochs=2, epochs=3, widths=(8, 6, 2))
+    assert {phase: table["epoch"] for phase, table in loop.history.items()} == {
+        "layer 1": [1, 2],
+        "layer 2": [1, 2],
+        "layer 3": [1, 2],
+        "pretrain": [1, 2, 3],
+    }
+    assert list(trained(low_rank(), layerwise_epochs=1, epochs=0)[1].history) == ["layer 1", "layer 2"]
+    assert list(trained(low_rank(), layerwise_epochs=0, epochs=0)[1].history) == []
+
+
+def test_layerwise_stage_trains_one_pair_at_a_time(monkeypatch):
+    x, seen = low_rank(), {}
+    loop = Loop(x, seed=0, device="cpu", precision="float32")
+    network = loop.build(lambda: Autoencoder(x.shape[1], (8, 6, 2)))
+    inner = loop.run
+
+    def run(phase, *arguments, **settings):
+        before = {name: value.clone() for name, value in network.state_dict().items()}
+        inner(phase, *arguments, **settings)
+        after = network.state_dict()
+        seen[phase] = {name for name in before if not torch.equal(before[name], after[name])}
+
+    monkeypatch.setattr(loop, "run", run)
+    pretrain(loop, network, layerwise_epochs=1, epochs=1, noise=0.2, learning_rate=1e-2, batch_size=32)
+    for i in range(3):
+        pair = {f"encoder.{i}.weight", f"encoder.{i}.bias", f"decoder.{2 - i}.weight", f"decoder.{2 - i}.bias"}
+        assert seen[f"layer {i + 1}"] == pair
+    assert seen["pretrain"] == set(network.state_dict())
+
+
+def test_layerwise_stage_makes_a_good_start():
+    x = low_rank()
+    network, loop = trained(x, layerwise_epochs=15, epochs=0)
+    with torch.no_grad():
+        assert reconstruction(loop.x, network(loop.x)) < 0.5
