@@ -1,0 +1,130 @@
+"""What holds for each method of the book."""
+
+import inspect
+
+import numpy as np
+import pytest
+import torch
+from small_fits import METHODS, blobs, draw_from_global_generators, seed_global_generators, small
+
+from dctutor import DeepClusterer
+from dctutor.metrics import clustering_accuracy
+
+X, TRUTH = blobs()
+each_method = pytest.mark.parametrize("method", METHODS, ids=lambda method: method.__name__)
+
+
+def same(first, second):
+    pairs = [(getattr(first, name), getattr(second, name)) for name in ("labels_", "cluster_centers_", "snapshots_")]
+    (a, b), (c, d), (shots, others) = pairs
+    embeddings = all(np.array_equal(s.embedding, o.embedding) for s, o in zip(shots, others, strict=True))
+    return np.array_equal(a, b) and np.array_equal(c, d) and embeddings and first.history_ == second.history_
+
+
+@each_method
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_same_seed_same_answer(method, precision):
+    settings = {"precision": precision, "snapshot_every": 1, "random_state": 5}
+    first, second = (small(method, **settings).fit(X) for _ in range(2))
+    assert same(first, second) and np.array_equal(first.transform(X), second.transform(X))
+    other = small(method, **settings | {"random_state": 6}).fit(X)
+    assert not np.array_equal(first.cluster_centers_, other.cluster_centers_)
+
+
+@each_method
+def test_second_fit_starts_anew(method):
+    estimator = small(method)
+    first = estimator.fit(X).cluster_centers_
+    history = estimator.history_
+    assert np.array_equal(estimator.fit(X).cluster_centers_, first) and estimator.history_ == history
+
+
+@each_method
+def test_random_state_instance(method):
+    first, second = (small(method, random_state=np.random.RandomState(4)).fit(X) for _ in range(2))
+    assert np.array_equal(first.cluster_centers_, second.cluster_centers_)
+    source = np.random.RandomState(4)
+    draws = [small(method, random_state=source).fit(X).cluster_centers_ for _ in range(2)]
+    assert np.array_equal(draws[0], first.cluster_centers_) and not np.array_equal(*draws)
+
+
+@each_method
+@pytest.mark.parametrize("random_state", [None, 0])
+def test_global_random_state_is_untouched(method, random_state):
+    seed_global_generators(3)
+    expected = draw_from_global_generators()
+    seed_global_generators(3)
+    small(method, random_state=random_state).fit(X)
+    assert draw_from_global_generators() == expected
+
+
+@each_method
+def test_without_a_seed_fits_differ_even_where_the_global_state_is_the_same(method):
+    centers = []
+    for _ in range(2):
+        seed_global_generators(0)
+        centers.append(small(method, random_state=None).fit(X).cluster_centers_)
+    assert not np.array_equal(*centers)
+
+
+@each_method
+def test_finds_three_groups(method):
+    fitted = small(method, pretrain_epochs=30).fit(X)
+    assert clustering_accuracy(TRUTH, fitted.labels_) > 0.98
+    new, truth = blobs(60, seed=1)
+    assert clustering_accuracy(truth, fitted.predict(new)) > 0.98
+
+
+@each_method
+def test_the_ways_to_ask_agree(method):
+    fitted = small(method).fit(X)
+    proba, z = fitted.predict_proba(X), fitted.transform(X)
+    assert np.array_equal(fitted.predict(X), fitted.labels_)
+    assert np.array_equal(proba.argmax(1), fitted.labels_)
+    assert proba.dtype == z.dtype == np.float32 and proba.shape == z.shape == (120, 3)
+    np.testing.assert_allclose(proba.sum(1), 1, rtol=1e-5)
+    distance = ((z[:, None] - fitted.cluster_centers_) ** 2).sum(2)
+    assert np.array_equal(distance.argmin(1), fitted.labels_)
+    assert np.array_equal(small(method).fit_predict(X), fitted.labels_)
+    assert np.array_equal(small(method).fit_transform(X), z)
+    assert np.array_equal(fitted.predict(X[:1]), fitted.labels_[:1])
+
+
+@each_method
+def test_predictions_leave_the_model_and_the_data_alone(method):
+    fitted, data = small(method).fit(X), X.copy()
+    before = [value.clone() for value in fitted.network_.state_dict().values()]
+    first = fitted.predict_proba(data)
+    assert np.array_equal(fitted.predict_proba(data), first) and np.array_equal(data, X)
+    assert all(torch.equal(a, b) for a, b in zip(before, fitted.network_.state_dict().values(), strict=True))
+
+
+@each_method
+def test_inverse_transform_is_in_the_units_of_the_data(method):
+    fitted = small(method, pretrain_epochs=40).fit(X * 1000)
+    rebuilt = fitted.inverse_transform(fitted.transform(X * 1000))
+    assert rebuilt.shape == X.shape and np.abs(rebuilt - X * 1000).mean() < 150
+    assert fitted.inverse_transform(fitted.cluster_centers_).shape == (3, 8)
+    with pytest.raises(ValueError, match="Z: expected width 3, got 8"):
+        fitted.inverse_transform(X)
+
+
+@each_method
+def test_starting_from_a_trained_autoencoder(method):
+    given = small(METHODS[-1]).fit(X).network_
+    before = [value.clone() for value in given.state_dict().values()]
+    fitted = small(method, autoencoder=given).fit(X)
+    assert all(torch.equal(a, b) for a, b in zip(before, given.state_dict().values(), strict=True))
+    assert fitted.network_ is not given and not {"layer 1", "pretrain"} & fitted.history_.keys()
+    with pytest.raises(ValueError, match=r"autoencoder: expected layers \(5, 16, 3\), .* got \(8, 16, 3\)"):
+        small(method, autoencoder=given).fit(X[:, :5])
+    with pytest.raises(ValueError, match="autoencoder: expected layers"):
+        small(method, autoencoder=given, widths=(16, 4)).fit(X)
+
+
+@each_method
+def test_is_documented_where_the_book_looks(method):
+    assert issubclass(method, DeepClusterer)
+    assert len(inspect.getsource(inspect.getmodule(method)).splitlines()) <= 150
+    for name in method().get_params():
+        assert name in method.__doc__, name

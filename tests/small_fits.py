@@ -1,0 +1,55 @@
+"""Fits small enough for tests: every method of the book, tiny networks, easy data."""
+
+import multiprocessing
+import random
+
+import numpy as np
+import torch
+from sklearn.utils import check_random_state
+
+from dctutor import methods
+
+# Processes forked from one that has imported much and computed nothing: each starts in milliseconds. The
+# optimisers of PyTorch load torch._dynamo when the first of them is made.
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload(["dctutor.methods", "dctutor.runs", "torch._dynamo"])
+
+METHODS = [getattr(methods, name) for name in methods.__all__]
+SMALL = {
+    "n_clusters": 3,
+    "widths": (16, 3),
+    "layerwise_epochs": 1,
+    "pretrain_epochs": 3,
+    "pretrain_learning_rate": 0.01,
+    "epochs": 3,
+    "batch_size": 32,
+    "tol": 0.0,
+    "verbose": False,
+    "random_state": 0,
+}
+
+
+def small(method, **changes):
+    """An estimator with those of the small settings that the method takes."""
+    known = method().get_params()
+    return method(**{name: value for name, value in SMALL.items() if name in known} | changes)
+
+
+def blobs(n=120, d=8, seed=0):
+    """Three well separated groups in [0, 1), and which group each sample is of."""
+    rng = np.random.default_rng(seed)
+    truth = np.arange(n) % 3
+    centers = np.array([[0.1], [0.5], [0.9]]) * np.ones(d)
+    return np.clip(centers[truth] + rng.normal(0, 0.04, (n, d)), 0, 0.999), truth
+
+
+def seed_global_generators(seed):
+    """Seed what a user's own code may draw from."""
+    torch.manual_seed(seed)
+    random.seed(seed)
+    check_random_state(None).seed(seed)  # NumPy's global one
+
+
+def draw_from_global_generators():
+    """A few numbers from each of them."""
+    return [*torch.rand(4).tolist(), random.random(), *check_random_state(None).rand(4)]

@@ -1,0 +1,68 @@
+"""scikit-learn's own checks, none skipped.
+
+They run in a process of their own: one of them asks for a variable that SciPy reads when it is imported.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from sklearn.base import clone
+from small_fits import METHODS, blobs, small
+
+CODE = """
+import json, sys
+from sklearn.utils.estimator_checks import check_estimator
+from small_fits import METHODS, small
+
+method = next(method for method in METHODS if method.__name__ == sys.argv[1])
+settings = {"n_clusters": 10, "pretrain_epochs": 10, "tol": 1e-3, "batch_size": 256, "random_state": None}
+known = method().get_params()
+estimator = small(method, **{name: value for name, value in settings.items() if name in known})
+results = check_estimator(estimator, legacy=True, on_skip=None, on_fail=None)
+rows = [(r["check_name"], r["status"], str(r["exception"])) for r in results]
+print(json.dumps(rows))
+"""
+
+
+@pytest.mark.parametrize("method", METHODS, ids=lambda method: method.__name__)
+def test_check_estimator(method):
+    environment = {**os.environ, "SCIPY_ARRAY_API": "1", "PYTHONPATH": str(Path(__file__).parent)}
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", CODE, method.__name__],
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    results = json.loads(done.stdout.splitlines()[-1])
+    assert len(results) > 40
+    assert [row for row in results if row[1] != "passed"] == []
+
+
+@pytest.mark.parametrize("method", METHODS, ids=lambda method: method.__name__)
+def test_fit_does_not_change_its_arguments(method):
+    X, _ = blobs(60)
+    estimator = small(method, widths=[16, 3])
+    before = estimator.get_params()
+    assert estimator.fit(X) is estimator
+    assert estimator.get_params() == before
+    assert clone(estimator).get_params() == before and not hasattr(clone(estimator), "labels_")
+
+
+@pytest.mark.parametrize("method", METHODS, ids=lambda method: method.__name__)
+def test_attributes_that_the_documentation_promises(method):
+    X, _ = blobs(60)
+    fitted = small(method, snapshot_every=1).fit(X)
+    assert fitted.labels_.shape == (60,) and fitted.labels_.dtype.kind == "i"
+    assert fitted.cluster_centers_.shape == (3, 3)
+    assert fitted.n_features_in_ == 8 and fitted.n_iter_ == 3 and fitted.scale_ > 0
+    assert fitted.seconds_ > 0 and not fitted.network_.training
+    assert list(fitted.get_feature_names_out()) == [f"{method.__name__.lower()}{i}" for i in range(3)]
+    assert {"layer 1", "layer 2", "pretrain"} <= fitted.history_.keys()
+    for table in fitted.history_.values():
+        assert len({len(column) for column in table.values()}) == 1
+    assert {len(shot.embedding) for shot in fitted.snapshots_} == {60} == {len(fitted.snapshot_index_)}
