@@ -1,0 +1,158 @@
+import json
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+
+import pytest
+from small_fits import FORKS
+
+from dctutor import load_dataset, methods
+from dctutor.__main__ import main
+from dctutor.checkpoint import Checkpoint
+from dctutor.datasets import _fetch
+from dctutor.metrics import scores
+
+TINY = ["--set", "widths=[16,3]"]
+
+
+def run(method, dataset, folder, *more):
+    return main(["run", method, dataset, "--profile", "smoke", "--folder", str(folder), *TINY, *more])
+
+
+def test_the_command_that_the_book_prints(tmp_path):
+    command = [sys.executable, "-m", "dctutor", "run", "DEC", "digits", "--profile", "smoke", "--seeds", "0", "1"]
+    done = subprocess.run([*command, "--folder", "results"], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count(".json: acc 0.") == 2
+    files = sorted((tmp_path / "results").iterdir())
+    assert [file.name for file in files] == ["dec-digits-all-smoke-0.json", "dec-digits-all-smoke-1.json"]
+    result = json.loads(files[1].read_text())
+    keys = "method dataset split profile seed metrics seconds peak_memory_mb config versions processor command"
+    assert set(keys.split()) <= result.keys()
+    assert {name: result[name] for name in ("method", "dataset", "split", "profile", "seed")} == {
+        "method": "DEC",
+        "dataset": "digits",
+        "split": "all",
+        "profile": "smoke",
+        "seed": 1,
+    }
+    assert set(result["metrics"]) == {"acc", "nmi", "ari"}
+    assert all(0 < value < 1 for value in result["metrics"].values())
+    assert 0 < result["seconds"] < 600 and 50 < result["peak_memory_mb"] < 20_000
+    assert result["config"]["n_clusters"] == 10 and result["config"]["random_state"] == 1
+    assert result["config"]["epochs"] == 1 and result["config"]["widths"] == [500, 500, 2000, 10]
+    assert {"python", "dctutor", "torch", "scikit-learn", "numpy"} <= result["versions"].keys()
+    assert result["processor"]
+    assert result["command"].split()[:6] == ["python", "-m", "dctutor", "run", "DEC", "digits"]
+
+
+@pytest.mark.parametrize("method", methods.__all__)
+def test_result_is_that_of_the_method(method, tmp_path):
+    assert run(method, "digits", tmp_path, "--split", "test", "--seeds", "4") == 0
+    (file,) = tmp_path.iterdir()
+    result = json.loads(file.read_text())
+    settings = {name: value for name, value in result["config"].items() if name != "widths"}
+    fitted = getattr(methods, method)(**settings, widths=(16, 3)).fit(load_dataset("digits", "test").X)
+    assert result["metrics"] == scores(load_dataset("digits", "test").y, fitted.labels_)
+
+
+def test_the_recorded_command_repeats_the_run(tmp_path):
+    run("DEC", "digits", tmp_path / "first", "--set", "tol=0.5", "--set", "device=cpu")
+    (first,) = (tmp_path / "first").iterdir()
+    result = json.loads(first.read_text())
+    words = shlex.split(result["command"])
+    assert main([*words[3:], "--folder", str(tmp_path / "second")]) == 0
+    again = json.loads((tmp_path / "second" / first.name).read_text())
+    assert again["metrics"] == result["metrics"] and again["config"] == result["config"]
+    assert again["command"] == result["command"] and again["config"]["tol"] == 0.5
+
+
+def test_what_is_there_is_not_run_again(tmp_path, capsys):
+    run("DEC", "digits", tmp_path)
+    (file,) = tmp_path.iterdir()
+    before = file.read_bytes(), file.stat().st_mtime_ns
+    capsys.readouterr()
+    assert run("DEC", "digits", tmp_path, "--seeds", "0", "1") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("already there: dec-digits-all-smoke-0.json: acc")
+    assert lines[1].startswith("dec-digits-all-smoke-1.json: acc")
+    assert (file.read_bytes(), file.stat().st_mtime_ns) == before
+
+
+def test_a_run_with_other_settings_does_not_pass_for_the_one_asked_for(tmp_path, capsys):
+    run("DEC", "digits", tmp_path, "--set", "tol=0.5")
+    first = {file: file.read_bytes() for file in tmp_path.iterdir()}
+    status = run("DEC", "digits", tmp_path, "--set", "tol=0.25")
+    assert all(file.read_bytes() == content for file, content in first.items())
+    results = [json.loads(file.read_text()) for file in tmp_path.glob("*.json")]
+    if status == 0:
+        assert sorted(result["config"]["tol"] for result in results) == [0.25, 0.5]
+    else:
+        assert "tol" in capsys.readouterr().err
+
+
+def die_in_the_middle(folder):
+    write, written = Checkpoint.write, []
+
+    def write_and_die(*arguments):
+        write(*arguments)
+        written.append(1)
+        if len(written) == 3:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    Checkpoint.write = write_and_die
+    run("IDEC", "digits", folder)
+
+
+def test_an_interrupted_run_goes_on(tmp_path):
+    child = FORKS.Process(target=die_in_the_middle, args=(tmp_path / "killed",))
+    child.start()
+    child.join()
+    assert child.exitcode == -signal.SIGKILL
+    assert [file.suffix for file in (tmp_path / "killed").iterdir()] == [".checkpoint"]
+    assert run("IDEC", "digits", tmp_path / "killed") == 0
+    assert run("IDEC", "digits", tmp_path / "whole") == 0
+    (found,), (expected,) = (tmp_path / "killed").iterdir(), (tmp_path / "whole").iterdir()
+    assert json.loads(found.read_text())["metrics"] == json.loads(expected.read_text())["metrics"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("DECK", "digits"), "method: expected one of .*DEC.*got 'DECK'"),
+        (("DeepClusterer", "digits"), "method: expected one of"),
+        (("DEC", "minst"), "name must be one of .*'mnist'"),
+        (("DEC", "../digits"), "name must be one of"),
+        (("DEC", "digits", "--set", "gama=1"), "settings: DEC does not take gama"),
+        (("DEC", "digits", "--set", "tol=high"), "tol: expected a number, got 'high'"),
+        (("DEC", "digits", "--set", "n_clusters=0"), "n_clusters: expected an integer"),
+        (("DEC", "digits", "--set", "learning_rate=1e30"), "cluster: loss became"),
+        (("DEC", "digits", "--seeds", "-1"), "random_state|(?i:seed)"),
+    ],
+)
+def test_mistakes_end_in_one_line_and_leave_no_file(tmp_path, capsys, arguments, message):
+    assert run(*arguments[:2], tmp_path / "results", *arguments[2:]) == 1
+    error = capsys.readouterr().err
+    assert len([line for line in error.splitlines() if line.startswith("error: ")]) == 1 and "Traceback" not in error
+    assert re.search(message, error)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["run"], ["run", "DEC"], ["run", "DEC", "digits", "--profile", "tiny"], ["run", "--set", "tol"]]
+)
+def test_usage(arguments, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 2 and "usage: python -m dctutor" in capsys.readouterr().err
+
+
+def test_a_set_that_is_not_there(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("DCTUTOR_DATA", str(tmp_path / "none"))
+    monkeypatch.setitem(_fetch.SOURCES, "mnist", ("http://127.0.0.1:9/",))
+    assert run("DEC", "mnist", tmp_path / "results") == 1
+    assert "error: " in capsys.readouterr().err
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
