@@ -1,0 +1,104 @@
+"""What a user installs: built, installed and run as the user does, away from the checkout."""
+
+import email
+import json
+import os
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """The source archive, and the wheel that is made from it."""
+    folder = tmp_path_factory.mktemp("dist")
+    build = [sys.executable, "-m", "build", "--no-isolation", "--outdir", folder, ROOT]
+    done = subprocess.run(build, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (wheel,), (sdist,) = folder.glob("*.whl"), folder.glob("*.tar.gz")
+    return wheel, sdist
+
+
+@pytest.fixture(scope="module")
+def wheel_names(built):
+    with zipfile.ZipFile(built[0]) as wheel:
+        return set(wheel.namelist())
+
+
+@pytest.fixture(scope="module")
+def sdist_names(built):
+    with tarfile.open(built[1]) as sdist:
+        return {name.partition("/")[2] for name in sdist.getnames()}
+
+
+def package_files():
+    found = {path for path in (ROOT / "dctutor").rglob("*") if path.is_file() and "__pycache__" not in path.parts}
+    return {path.relative_to(ROOT).as_posix() for path in found}
+
+
+def test_wheel_holds_the_package_and_nothing_else(wheel_names):
+    assert {name for name in wheel_names if not name.partition("/")[0].endswith(".dist-info")} == package_files()
+    assert {"dctutor/plots/animation.html", "dctutor/datasets/samples/LICENSES.md"} <= wheel_names
+    samples = {name for name in wheel_names if name.startswith("dctutor/datasets/samples/")}
+    assert any("mnist" in name for name in samples) and any("fashion" in name for name in samples)
+    assert not any("test" in name for name in wheel_names)
+
+
+def test_wheel_is_small(built):
+    assert built[0].stat().st_size < 5 * 2**20
+
+
+def test_sdist_holds_what_its_tests_need(sdist_names):
+    assert package_files() <= sdist_names
+    wanted = {"pyproject.toml", "README.md", "LICENSE", "Makefile", "constraints.txt", "tests/conftest.py"}
+    assert wanted | {"tests/test_packaging.py", "tests/small_fits.py", "scripts/build_samples.py"} <= sdist_names
+    assert not any(part in name.split("/") for name in sdist_names for part in ("__pycache__", ".venv", "_build"))
+
+
+def test_metadata(built):
+    with zipfile.ZipFile(built[0]) as wheel:
+        (name,) = (name for name in wheel.namelist() if name.endswith(".dist-info/METADATA"))
+        metadata = email.message_from_bytes(wheel.read(name))
+    assert metadata["Name"] == "dctutor" and metadata["Requires-Python"] == ">=3.11"
+    assert metadata["License-Expression"] == "MIT" and len(metadata.get_payload()) > 500
+    runtime = {line for line in metadata.get_all("Requires-Dist") if "extra ==" not in line}
+    assert {line.split(">=")[0] for line in runtime} == {
+        "jaxtyping",
+        "matplotlib",
+        "numpy",
+        "pooch",
+        "safetensors",
+        "scikit-learn",
+        "torch",
+        "torchvision",
+        "tqdm",
+    }
+
+
+def test_installed_wheel_works_in_an_empty_folder(built, tmp_path):
+    site, empty = tmp_path / "site", tmp_path / "empty"
+    empty.mkdir()
+    install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--target", site, built[0]]
+    subprocess.run(install, check=True, capture_output=True)
+    code = """
+import json, dctutor
+from dctutor import DEC, load_dataset
+data = load_dataset("mnist-5k", "test", download=False)
+dec = DEC(widths=(8, 3), layerwise_epochs=1, pretrain_epochs=1, epochs=1, snapshot_every=1, verbose=False)
+labels = dec.fit_predict(data.X)
+dec.save("model")
+again = dctutor.DeepClusterer.load("model").predict(data.X)
+print(json.dumps([dctutor.__file__, dctutor.__version__, data.X.shape, bool((labels == again).all())]))
+"""
+    environment = {**os.environ, "PYTHONPATH": str(site)}
+    done = subprocess.run([sys.executable, "-c", code], cwd=empty, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    file, version, shape, same = json.loads(done.stdout.splitlines()[-1])
+    assert Path(file).is_relative_to(site) and shape == [1000, 784] and same
+    assert f"-{version}-" in built[0].name
