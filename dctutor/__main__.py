@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 folder=options.folder,
                 settings=dict(options.set),
             )
-        except (OSError, TypeError, ValueError) as error:
+        except (ArithmeticError, OSError, TypeError, ValueError) as error:
             print(f"error: {error}", file=sys.stderr)
             return 1
         print(("" if fresh else "already there: ") + runs.summary([path]), flush=True)

@@ -21,16 +21,20 @@ def resolve_device(device: str) -> torch.device:
     Raises
     ------
     ValueError
-        If the name is not one of a device.
+        If the name is not one of a device, or this machine lacks the device.
     """
     if device == "auto":
         if torch.cuda.is_available():
             return torch.device("cuda")
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
     try:
-        return torch.device(device)
-    except (RuntimeError, TypeError) as error:
-        raise ValueError(f"device: expected 'auto' or a PyTorch device such as 'cuda:0', got {device!r}") from error
+        found = torch.device(device)
+        torch.zeros(1, device=found).item()  # a device that is missing, or holds no numbers, fails here
+    except (AssertionError, ImportError, NotImplementedError, RuntimeError, TypeError) as error:
+        raise ValueError(
+            f"device: expected 'auto' or a PyTorch device of this machine, such as 'cpu', got {device!r} ({error})"
+        ) from error
+    return found
 
 
 def resolve_precision(precision: str, device: torch.device) -> torch.dtype:
@@ -54,7 +58,7 @@ def resolve_precision(precision: str, device: torch.device) -> torch.dtype:
         If ``precision`` is none of the three.
     """
     named = {"float32": torch.float32, "bfloat16": torch.bfloat16}
-    if precision in named:
+    if isinstance(precision, str) and precision in named:
         return named[precision]
     if precision != "auto":
         raise ValueError(f"precision: expected 'auto', 'float32' or 'bfloat16', got {precision!r}")

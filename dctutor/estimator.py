@@ -93,6 +93,8 @@ class DeepClusterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMi
     def _check_params(self) -> None:
         check_integer("n_clusters", self.n_clusters, minimum=1)
         check_integer("batch_size", self.batch_size, minimum=1)
+        if self.checkpoint is not None and not isinstance(self.checkpoint, str | os.PathLike):
+            raise TypeError(f"checkpoint: expected the path of a file or None, got {self.checkpoint!r}")
         check_number("checkpoint_seconds", self.checkpoint_seconds)
         if self.snapshot_every is not None:
             check_integer("snapshot_every", self.snapshot_every, minimum=1)
@@ -137,21 +139,33 @@ class DeepClusterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMi
         FloatingPointError
             If training diverges.
         """
+        before = dict(self.__dict__)
+        try:
+            self._fit(X)
+        except BaseException:  # an interrupt, too: a fit that fails leaves the estimator as it was
+            self.__dict__.clear()
+            self.__dict__.update(before)
+            raise
+        return self
+
+    def _fit(self, X: ArrayLike) -> None:
         self._check_params()
+        seed = self._seed()
         x = self._validate(X, reset=True)
         if len(x) < self.n_clusters:
             raise ValueError(f"X: expected at least n_clusters={self.n_clusters} samples, got n_samples={len(x)}")
         power = float(np.mean(np.square(x, dtype=np.float64)))
-        self.scale_ = 1 / power**0.5 if power > 0 else 1.0
+        # Below the smallest normal float32, the scale would overflow: such data is zero.
+        self.scale_ = 1 / power**0.5 if power**0.5 > np.finfo(np.float32).tiny else 1.0
         x = x * np.float32(self.scale_)
         self.snapshot_index_ = np.linspace(0, len(x) - 1, min(len(x), 1000)).astype(np.intp)
         checkpoint = None
         if self.checkpoint is not None:
-            fingerprint = saving.fingerprint(self, x)
+            fingerprint = saving.fingerprint(self, x, seed)
             checkpoint = Checkpoint(self.checkpoint, fingerprint, self.checkpoint_seconds)
         loop = Loop(
             x,
-            seed=self._seed(),
+            seed=seed,
             device=self.device,
             precision=self.precision,
             verbose=self.verbose,
@@ -163,9 +177,9 @@ class DeepClusterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMi
         self.network_: Any = network.eval()  # nn.Module would hide `encode` from the type checker
         self.cluster_centers_ = centers.detach().float().cpu().numpy()
         self.history_, self.snapshots_, self.n_iter_ = loop.history, loop.snapshots, loop.epochs
+        loop.check_finite(embedding=torch.from_numpy(self._batched(self._embed, x)), centers=centers)
         self.labels_ = self._soft_assignments(x).argmax(1)
         self.seconds_ = loop.seconds
-        return self
 
     def predict(self, X: ArrayLike) -> NDArray[np.int64]:
         """Most probable cluster of each sample, shape (n,).
@@ -231,11 +245,16 @@ class DeepClusterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMi
     # What the two have in common
 
     def _validate(self, X: ArrayLike, *, reset: bool) -> Floats:
-        shape = np.shape(X) if hasattr(X, "shape") or isinstance(X, list | tuple) else ()
-        if len(shape) in (3, 4):
-            X = np.asarray(X).reshape(shape[0], -1) if shape[0] else np.empty((0, int(np.prod(shape[1:]))))
-        x = validate_data(self, X, reset=reset, dtype=np.float32, order="C", ensure_min_samples=2 if reset else 1)
-        return x
+        try:
+            shape = np.shape(X) if hasattr(X, "shape") or isinstance(X, list | tuple) else ()
+            if len(shape) in (3, 4):
+                X = np.asarray(X).reshape(shape[0], -1) if shape[0] else np.empty((0, int(np.prod(shape[1:]))))
+            least = 2 if reset else 1
+            return validate_data(self, X, reset=reset, dtype=np.float32, order="C", ensure_min_samples=least)
+        except (TypeError, ValueError) as error:
+            if "X" in str(error):
+                raise
+            raise type(error)(f"X: {error}") from error
 
     def _scaled(self, X: ArrayLike) -> Floats:
         return self._validate(X, reset=False) * np.float32(self.scale_)
@@ -261,7 +280,14 @@ class DeepClusterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMi
         # Not check_random_state(None), which would draw from the caller's global generator.
         if self.random_state is None:
             return int(np.random.default_rng().integers(2**31 - 1))
-        return int(check_random_state(self.random_state).randint(2**31 - 1))
+        try:
+            source = check_random_state(self.random_state)
+        except ValueError as error:
+            raise ValueError(
+                "random_state: expected an integer from 0 to 2**32 - 1, a RandomState instance or None,"
+                f" got {self.random_state!r}"
+            ) from error
+        return int(source.randint(2**31 - 1))
 
     @property
     def _n_features_out(self) -> int:

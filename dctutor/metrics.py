@@ -39,9 +39,9 @@ def match_labels(y_true: ArrayLike, labels: ArrayLike) -> dict:
         If the lengths differ, or there is no sample.
     """
     truth, found = _labels(y_true, labels)
-    classes, clusters = np.unique(truth), np.unique(found)
+    classes, clusters = np.unique(truth).tolist(), np.unique(found).tolist()
     rows, columns = linear_sum_assignment(contingency_matrix(truth, found), maximize=True)
-    return {clusters[j].item(): classes[i].item() for i, j in zip(rows, columns, strict=True)}
+    return {clusters[j]: classes[i] for i, j in zip(rows, columns, strict=True)}
 
 
 def clustering_accuracy(y_true: ArrayLike, labels: ArrayLike) -> float:

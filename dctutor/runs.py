@@ -98,6 +98,13 @@ def run(
     name = f"{method}-{dataset}-{split}-{profile}-{seed}".lower()
     path, checkpoint = folder / f"{name}.json", folder / f".{name}.checkpoint"
     if path.exists():
+        there = json.loads(path.read_text())["config"]
+        for key, value in (settings or {}).items():
+            if key not in there or there[key] != plain(value):
+                raise ValueError(
+                    f"settings: {path} holds a run with {key}={there.get(key)!r}, not {value!r};"
+                    " name another folder, or delete it"
+                )
         return path, False
     data = load_dataset(dataset, split)
     folder.mkdir(parents=True, exist_ok=True)
@@ -108,7 +115,11 @@ def run(
     if unknown:
         raise ValueError(f"settings: {method} does not take {', '.join(unknown)}")
     estimator = made(**{"n_clusters": len(data.label_names), **chosen, "random_state": seed, "checkpoint": checkpoint})
-    estimator.fit(data.X)
+    try:
+        estimator.fit(data.X)
+    except FloatingPointError:
+        checkpoint.unlink(missing_ok=True)  # it would only lead there again
+        raise
     device = next(estimator.network_.parameters()).device
     config = {k: plain(v) for k, v in estimator.get_params(deep=False).items() if not k.startswith("checkpoint")}
     words = ["python", "-m", "dctutor", "run", method, dataset, "--split", split, "--profile", profile]

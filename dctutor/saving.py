@@ -38,11 +38,13 @@ def _parameters(estimator: "DeepClusterer") -> dict[str, Any]:
     return {name: plain(value) for name, value in estimator.get_params(deep=False).items()}
 
 
-def fingerprint(estimator: "DeepClusterer", x: NDArray[np.float32]) -> str:
+def fingerprint(estimator: "DeepClusterer", x: NDArray[np.float32], seed: int) -> str:
     """Name a fit by its method, its data and the arguments that change its result."""
     parameters = _parameters(estimator)
     for name in ("verbose", "checkpoint", "checkpoint_seconds"):
         del parameters[name]
+    # A RandomState instance is known by what it gives; without a seed, any checkpoint's will do.
+    parameters["random_state"] = None if estimator.random_state is None else seed
     facts = [type(estimator).__name__, parameters, x.shape, hashlib.sha256(x.tobytes()).hexdigest()]
     for value in estimator.get_params(deep=False).values():
         if isinstance(value, nn.Module):
@@ -79,14 +81,14 @@ def load(cls: type[Estimator], path: str | os.PathLike[str]) -> Estimator:
     from dctutor import methods
 
     tensors, facts = read_file(path)
-    name = facts.get("method")
+    name = facts.get("method") if isinstance(facts, dict) else None
     found = getattr(methods, name) if name in methods.__all__ else None
     if found is None or not issubclass(found, cls):
         raise FileFormatError(f"path: expected a saved {cls.__name__}, got one of {name!r}")
-    # JSON has no tuples; the arguments that are sequences are tuples.
-    parameters = {k: tuple(v) if isinstance(v, list) else v for k, v in facts["parameters"].items()}
-    estimator = found(**parameters)
     try:
+        # JSON has no tuples; the arguments that are sequences are tuples.
+        parameters = {k: tuple(v) if isinstance(v, list) else v for k, v in facts["parameters"].items()}
+        estimator = found(**parameters)
         network = estimator._build_network(facts["n_features_in_"])
         network.load_state_dict({k[8:]: v for k, v in tensors.items() if k.startswith("network/")})
         for name in ("cluster_centers_", "labels_", "snapshot_index_"):
@@ -94,9 +96,11 @@ def load(cls: type[Estimator], path: str | os.PathLike[str]) -> Estimator:
         estimator.snapshots_ = from_tensors(tensors, facts["snapshots"])
         for name in ("n_features_in_", "scale_", "n_iter_", "seconds_", "history_"):
             setattr(estimator, name, facts[name])
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        estimator.network_ = network.eval()
+        estimator.predict(np.zeros((1, estimator.n_features_in_)))  # do the parts fit together?
+        if facts["feature_names_in_"]:
+            estimator.feature_names_in_ = np.array(facts["feature_names_in_"], dtype=object)
+    except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise FileFormatError(f"path: {os.fspath(path)!r} does not hold a whole {cls.__name__}: {error}") from error
-    if facts["feature_names_in_"]:
-        estimator.feature_names_in_ = np.array(facts["feature_names_in_"], dtype=object)
-    estimator.network_ = network.to(resolve_device(estimator.device)).eval()
+    network.to(resolve_device(estimator.device))
     return estimator

@@ -46,7 +46,7 @@ class Loop:
     snapshot_every : int, optional
         Record the embedding every so many epochs.
     snapshot_index : ndarray of shape (m,), optional
-        Which samples to record.
+        Which samples to record; all unless told.
 
     Attributes
     ----------
@@ -90,11 +90,13 @@ class Loop:
         self.steps, self.progress = 0, 0.0
         self.history: dict[str, dict[str, list[float]]] = {}
         self.snapshots: list[Snapshot] = []
-        self._snapshot_every, self._snapshot_index = snapshot_every, snapshot_index
+        self._snapshot_every = snapshot_every
+        self._snapshot_index = np.arange(len(x)) if snapshot_index is None else snapshot_index
         self._embed: Callable[[Tensor], Tensor] | None = None
         self._centers: Tensor | None = None
         self._modules: dict[str, nn.Module | Tensor] = {}
         self._done: list[str] = []
+        self._phase = "start"
         self._checkpoint = checkpoint
         self._saved: dict[str, Any] = checkpoint.facts if checkpoint else {}
         self._begun, self._seconds_before = time.perf_counter(), 0.0
@@ -205,8 +207,9 @@ class Loop:
         if phase in self._saved.get("done", ()):
             self._done.append(phase)
             return self._epochs(phase)
+        self._phase = phase
         n = len(self.x)
-        batch_size = min(batch_size, n)
+        batch_size = min(int(batch_size), n)  # torch takes no NumPy integer
         per_epoch = -(-n // batch_size)
         total = epochs * per_epoch
         refresh_every = refresh_every or per_epoch
@@ -246,9 +249,9 @@ class Loop:
                     self._check_finite(phase, epoch, means)
                     self.note(phase, epoch=epoch, **means)
                     bar.set_postfix({name: f"{mean:.4g}" for name, mean in means.items()}, refresh=False)
-                    last = stopped or epoch == epochs
-                    if self._snapshot_every and (epoch % self._snapshot_every == 0 or last):
-                        self._snap(phase, epoch)
+                last = stopped or epoch == epochs
+                if self._snapshot_every and (epoch % self._snapshot_every == 0 or last):
+                    self._snap(phase, epoch)
                 self._save(phase, epoch, optimizers, stopped, force=stopped or epoch == epochs)
         self._done.append(phase)
         return self._epochs(phase)
@@ -260,6 +263,15 @@ class Loop:
 
     def _epochs(self, phase: str) -> int:
         return len(self.history.get(phase, {}).get("epoch", ()))
+
+    def check_finite(self, **values: Tensor) -> None:
+        """Raise FloatingPointError, naming the newest phase, if a tensor holds NaN or infinity.
+
+        Losses are looked at before the step that they cause; this looks at what the last step left.
+        """
+        for name, value in values.items():
+            if not torch.isfinite(value).all():
+                raise FloatingPointError(f"{self._phase}: {name} is no longer finite; a smaller learning rate may help")
 
     @staticmethod
     def _check_finite(phase: str, epoch: int, means: Mapping[str, float]) -> None:
@@ -273,9 +285,11 @@ class Loop:
     def _snap(self, phase: str, epoch: int) -> None:
         if not self._snapshot_every or self._embed is None:
             return
+        if self.snapshots and (self.snapshots[-1].phase, self.snapshots[-1].epoch) == (phase, epoch):
+            return  # a phase that stops before the first step of an epoch ends where the last one did
         z = self.map(self._embed, self.x[torch.as_tensor(self._snapshot_index).to(self.device)])
         centers = None if self._centers is None else self._centers.detach().cpu().numpy().copy()
-        self.snapshots.append(Snapshot(phase, epoch, z.cpu().numpy(), centers))
+        self.snapshots.append(Snapshot(phase, epoch, z.float().cpu().numpy(), centers))
 
     def _save(self, phase: str, epoch: int, optimizers: Sequence[Optimizer], stopped: bool, *, force: bool) -> None:
         if self._checkpoint is None or not (force or self._checkpoint.due):

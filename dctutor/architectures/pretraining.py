@@ -23,7 +23,7 @@ def mask(x: Tensor, rate: float, generator: torch.Generator) -> Tensor:
     x : Tensor of any shape
         Input.
     rate : float
-        Share of entries set to zero, in [0, 1); rounded to a multiple of 1/256.
+        Share of entries set to zero, in [0, 1); rounded to a multiple of 1/256 below 1.
     generator : torch.Generator
         Source of the randomness, on the device of ``x``.
 
@@ -32,7 +32,7 @@ def mask(x: Tensor, rate: float, generator: torch.Generator) -> Tensor:
     Tensor of the same shape
         The corrupted input; ``x`` itself where ``rate`` rounds to 0.
     """
-    level = round(rate * 256)
+    level = min(round(rate * 256), 255)
     if level == 0:
         return x
     # A byte an entry, eight from each 64-bit draw: several times faster on a CPU than a float each.

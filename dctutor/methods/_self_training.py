@@ -44,7 +44,9 @@ class SelfTraining:
 
     def start(self) -> None:
         """Place the centres by k-means on the embedding of the whole data."""
-        found = kmeans(self.loop.map(self.encode), len(self.centers), self.loop.generator)
+        z = self.loop.map(self.encode)
+        self.loop.check_finite(embedding=z)
+        found = kmeans(z, len(self.centers), self.loop.generator)
         self.centers.data.copy_(torch.from_numpy(found))
 
     def assign(self, z: Tensor) -> Tensor:

@@ -31,5 +31,7 @@ class AutoencoderKMeans(PretrainedClusterer):
 
     def _train(self, loop: Loop) -> tuple[Autoencoder, Tensor]:
         autoencoder = self._pretrained(loop)
-        centers = kmeans(loop.map(autoencoder.encode), self.n_clusters, loop.generator)
+        z = loop.map(autoencoder.encode)
+        loop.check_finite(embedding=z)
+        centers = kmeans(z, self.n_clusters, loop.generator)
         return autoencoder, torch.from_numpy(centers)
