@@ -24,9 +24,10 @@ def store(path: Path) -> float:
     for number, cell in enumerate(notebook.cells):
         cell.id = f"cell-{number}"
         kept = {key: value for key, value in cell.metadata.items() if key in ("tags", "jupyter", "editable", "mystnb")}
-        cell.metadata = {**kept, **({"tags": kept["tags"]} if kept.get("tags") else {})}
-        if not cell.metadata.get("tags"):
-            cell.metadata.pop("tags", None)
+        cell.metadata = {key: value for key, value in kept.items() if value}
+        if cell.cell_type == "code":
+            # Progress bars: thousands of lines that say nothing once training is over.
+            cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
     nbformat.write(notebook, path)
     return seconds
 
