@@ -30,7 +30,7 @@ def resolve_device(device: str) -> torch.device:
     try:
         found = torch.device(device)
         torch.zeros(1, device=found).item()  # a device that is missing, or holds no numbers, fails here
-    except (AssertionError, ImportError, NotImplementedError, RuntimeError, TypeError) as error:
+    except (AssertionError, ImportError, RuntimeError, TypeError) as error:
         raise ValueError(
             f"device: expected 'auto' or a PyTorch device of this machine, such as 'cpu', got {device!r} ({error})"
         ) from error
