@@ -1,15 +1,20 @@
 """Self-training towards a sharpened copy of one's own assignments: the part that DEC and IDEC share."""
 
-from collections.abc import Callable
+from abc import abstractmethod
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from dctutor._kmeans import kmeans
+from dctutor._validation import check_integer, check_number
+from dctutor.architectures import Autoencoder
 from dctutor.losses import student_t, target_distribution
+from dctutor.methods._pretrained import PretrainedClusterer
 from dctutor.training import Loop
 
-__all__ = ["SelfTraining"]
+__all__ = ["SelfTrainedClusterer", "SelfTraining"]
 
 
 class SelfTraining:
@@ -68,3 +73,78 @@ class SelfTraining:
         changed = (labels != before).float().mean().item()
         loop.note("cluster/refresh", step=loop.steps, changed=changed)
         return changed < self.tol
+
+
+@dataclass(eq=False, repr=False, kw_only=True)
+class SelfTrainedClusterer(PretrainedClusterer):
+    """Base of the methods that pre-train an autoencoder, place centres by k-means and self-train both.
+
+    Parameters
+    ----------
+    nu : float, default=1.0
+        Degrees of freedom of Student's t kernel.
+    epochs : int, default=30
+        The most passes over the data in clustering.
+    update_interval : int or None, default=None
+        Steps between two target distributions; None is one pass over the data.
+    tol : float, default=0.001
+        Training stops when a smaller share of the samples changes cluster between two targets.
+    learning_rate, momentum : float, default=0.01 and 0.9
+        Of SGD in clustering.
+    n_clusters, widths, layerwise_epochs, pretrain_epochs, noise, pretrain_learning_rate, autoencoder
+        See `PretrainedClusterer`.
+    batch_size, device, precision, random_state, verbose, checkpoint, checkpoint_seconds, snapshot_every
+        See `DeepClusterer`.
+    """
+
+    nu: float = 1.0
+    epochs: int = 30
+    update_interval: int | None = None
+    tol: float = 0.001
+    learning_rate: float = 0.01
+    momentum: float = 0.9
+
+    @abstractmethod
+    def _trained(self, autoencoder: Autoencoder) -> Iterable[Tensor]:
+        """Return the network's parameters that clustering trains, beside the centres."""
+
+    @abstractmethod
+    def _losses(self, autoencoder: Autoencoder, clusters: SelfTraining, x: Tensor, index: Tensor) -> dict[str, Tensor]:
+        """Return the losses of a batch ``x``, whose sample numbers are ``index``; ``"loss"`` is minimised."""
+
+    def _check_params(self) -> None:
+        super()._check_params()
+        check_number("nu", self.nu, open_at_minimum=True)
+        check_integer("epochs", self.epochs, minimum=1)
+        if self.update_interval is not None:
+            check_integer("update_interval", self.update_interval, minimum=1)
+        check_number("tol", self.tol)
+        check_number("learning_rate", self.learning_rate, open_at_minimum=True)
+        check_number("momentum", self.momentum, below=1)
+
+    def _train(self, loop: Loop) -> tuple[Autoencoder, Tensor]:
+        autoencoder = self._pretrained(loop)
+        shape = (self.n_clusters, autoencoder.embedding_dim)
+        clusters = SelfTraining(loop, autoencoder.encode, shape, nu=self.nu, tol=self.tol)
+        parameters = [*self._trained(autoencoder), clusters.centers]
+        optimizer = torch.optim.SGD(parameters, lr=self.learning_rate, momentum=self.momentum)
+
+        def step(index: Tensor) -> dict[str, Tensor]:
+            losses = self._losses(autoencoder, clusters, loop.x[index], index)
+            loop.minimize(losses["loss"], optimizer)
+            return losses
+
+        loop.run(
+            "cluster",
+            step,
+            optimizers=[optimizer],
+            epochs=self.epochs,
+            batch_size=self.batch_size,
+            start=clusters.start,
+            refresh=clusters.refresh,
+            refresh_every=self.update_interval,
+        )
+        return autoencoder, clusters.centers
+
+    def _assign(self, z: Tensor, centers: Tensor) -> Tensor:
+        return student_t(z, centers, self.nu)

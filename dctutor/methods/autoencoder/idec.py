@@ -1,22 +1,20 @@
 """Improved Deep Embedded Clustering (Guo, Gao, Liu & Yin 2017)."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
-from dctutor._validation import check_integer, check_number
+from dctutor._validation import check_number
 from dctutor.architectures import Autoencoder
-from dctutor.losses import assignment_hardening, reconstruction, student_t
-from dctutor.methods._pretrained import PretrainedClusterer
-from dctutor.methods._self_training import SelfTraining
-from dctutor.training import Loop
+from dctutor.losses import assignment_hardening, reconstruction
+from dctutor.methods._self_training import SelfTrainedClusterer, SelfTraining
 
 __all__ = ["IDEC"]
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
-class IDEC(PretrainedClusterer):
+class IDEC(SelfTrainedClusterer):
     r"""Improved DEC: the decoder stays, so that clustering cannot tear the embedding away from the data.
 
     As in DEC, k-means on a pre-trained autoencoder's embedding places the centres, and encoder and
@@ -76,52 +74,18 @@ class IDEC(PretrainedClusterer):
     """
 
     gamma: float = 0.1
-    nu: float = 1.0
-    epochs: int = 30
-    update_interval: int | None = None
-    tol: float = 0.001
     learning_rate: float = 0.1
     momentum: float = 0.99
 
     def _check_params(self) -> None:
         super()._check_params()
         check_number("gamma", self.gamma)
-        check_number("nu", self.nu, open_at_minimum=True)
-        check_integer("epochs", self.epochs, minimum=1)
-        if self.update_interval is not None:
-            check_integer("update_interval", self.update_interval, minimum=1)
-        check_number("tol", self.tol)
-        check_number("learning_rate", self.learning_rate, open_at_minimum=True)
-        check_number("momentum", self.momentum, below=1)
 
-    def _train(self, loop: Loop) -> tuple[Autoencoder, Tensor]:
-        autoencoder = self._pretrained(loop)
-        shape = (self.n_clusters, autoencoder.embedding_dim)
-        clusters = SelfTraining(loop, autoencoder.encode, shape, nu=self.nu, tol=self.tol)
-        optimizer = torch.optim.SGD(
-            [*autoencoder.parameters(), clusters.centers], lr=self.learning_rate, momentum=self.momentum
-        )
+    def _trained(self, autoencoder: Autoencoder) -> Iterable[Tensor]:
+        return autoencoder.parameters()
 
-        def step(index: Tensor) -> dict[str, Tensor]:
-            x = loop.x[index]
-            z = autoencoder.encode(x)
-            l_r = reconstruction(x, autoencoder.decode(z))
-            l_c = assignment_hardening(clusters.target(index), clusters.assign(z))
-            loss = l_r + self.gamma * l_c  # eq. 8
-            loop.minimize(loss, optimizer)
-            return {"loss": loss, "reconstruction": l_r, "clustering": l_c}
-
-        loop.run(
-            "cluster",
-            step,
-            optimizers=[optimizer],
-            epochs=self.epochs,
-            batch_size=self.batch_size,
-            start=clusters.start,
-            refresh=clusters.refresh,
-            refresh_every=self.update_interval,
-        )
-        return autoencoder, clusters.centers
-
-    def _assign(self, z: Tensor, centers: Tensor) -> Tensor:
-        return student_t(z, centers, self.nu)
+    def _losses(self, autoencoder: Autoencoder, clusters: SelfTraining, x: Tensor, index: Tensor) -> dict[str, Tensor]:
+        z = autoencoder.encode(x)
+        l_r = reconstruction(x, autoencoder.decode(z))
+        l_c = assignment_hardening(clusters.target(index), clusters.assign(z))
+        return {"loss": l_r + self.gamma * l_c, "reconstruction": l_r, "clustering": l_c}  # eq. 8

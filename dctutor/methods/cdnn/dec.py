@@ -1,22 +1,19 @@
 """Deep Embedded Clustering (Xie, Girshick & Farhadi 2016)."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
-from dctutor._validation import check_integer, check_number
 from dctutor.architectures import Autoencoder
-from dctutor.losses import assignment_hardening, student_t
-from dctutor.methods._pretrained import PretrainedClusterer
-from dctutor.methods._self_training import SelfTraining
-from dctutor.training import Loop
+from dctutor.losses import assignment_hardening
+from dctutor.methods._self_training import SelfTrainedClusterer, SelfTraining
 
 __all__ = ["DEC"]
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
-class DEC(PretrainedClusterer):
+class DEC(SelfTrainedClusterer):
     r"""Deep Embedded Clustering: an encoder that trains on its own confident assignments.
 
     An autoencoder is pre-trained and its decoder set aside. k-means places the centres. Then
@@ -70,48 +67,9 @@ class DEC(PretrainedClusterer):
     (3, 10)
     """
 
-    nu: float = 1.0
-    epochs: int = 30
-    update_interval: int | None = None
-    tol: float = 0.001
-    learning_rate: float = 0.01
-    momentum: float = 0.9
+    def _trained(self, autoencoder: Autoencoder) -> Iterable[Tensor]:
+        return autoencoder.encoder.parameters()
 
-    def _check_params(self) -> None:
-        super()._check_params()
-        check_number("nu", self.nu, open_at_minimum=True)
-        check_integer("epochs", self.epochs, minimum=1)
-        if self.update_interval is not None:
-            check_integer("update_interval", self.update_interval, minimum=1)
-        check_number("tol", self.tol)
-        check_number("learning_rate", self.learning_rate, open_at_minimum=True)
-        check_number("momentum", self.momentum, below=1)
-
-    def _train(self, loop: Loop) -> tuple[Autoencoder, Tensor]:
-        autoencoder = self._pretrained(loop)
-        shape = (self.n_clusters, autoencoder.embedding_dim)
-        clusters = SelfTraining(loop, autoencoder.encode, shape, nu=self.nu, tol=self.tol)
-        optimizer = torch.optim.SGD(
-            [*autoencoder.encoder.parameters(), clusters.centers], lr=self.learning_rate, momentum=self.momentum
-        )
-
-        def step(index: Tensor) -> dict[str, Tensor]:
-            q = clusters.assign(autoencoder.encode(loop.x[index]))  # eq. 1
-            loss = assignment_hardening(clusters.target(index), q)  # eq. 2, with the target of eq. 3
-            loop.minimize(loss, optimizer)  # eq. 4, 5: gradients for z and for the centres
-            return {"loss": loss}
-
-        loop.run(
-            "cluster",
-            step,
-            optimizers=[optimizer],
-            epochs=self.epochs,
-            batch_size=self.batch_size,
-            start=clusters.start,
-            refresh=clusters.refresh,
-            refresh_every=self.update_interval,
-        )
-        return autoencoder, clusters.centers
-
-    def _assign(self, z: Tensor, centers: Tensor) -> Tensor:
-        return student_t(z, centers, self.nu)
+    def _losses(self, autoencoder: Autoencoder, clusters: SelfTraining, x: Tensor, index: Tensor) -> dict[str, Tensor]:
+        q = clusters.assign(autoencoder.encode(x))  # eq. 1
+        return {"loss": assignment_hardening(clusters.target(index), q)}  # eq. 2, with the target of eq. 3
