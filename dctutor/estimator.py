@@ -231,7 +231,8 @@ class DeepClusterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMi
         Returns
         -------
         DeepClusterer
-            Fitted, on the device that its ``device`` argument names.
+            Fitted, on the device that its ``device`` argument names; where the machine lacks it, a warning says so and
+            the network is on the one that ``"auto"`` would take.
 
         Raises
         ------

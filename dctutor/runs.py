@@ -3,7 +3,6 @@
 import json
 import os
 import platform
-import resource
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
@@ -40,9 +39,13 @@ def _processor(device: torch.device) -> str:
     return f"{name}, {torch.get_num_threads()} threads"
 
 
-def _peak_memory_mb(device: torch.device) -> float:
+def _peak_memory_mb(device: torch.device) -> float | None:
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 2**20
+    if sys.platform == "win32":
+        return None  # its Python has no module that tells
+    import resource
+
     # Linux counts in KiB, macOS in bytes.
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
 
@@ -121,6 +124,7 @@ def run(
         checkpoint.unlink(missing_ok=True)  # it would only lead there again
         raise
     device = next(estimator.network_.parameters()).device
+    memory = _peak_memory_mb(device)
     config = {k: plain(v) for k, v in estimator.get_params(deep=False).items() if not k.startswith("checkpoint")}
     words = ["python", "-m", "dctutor", "run", method, dataset, "--split", split, "--profile", profile]
     extra = [word for key, value in (settings or {}).items() for word in ("--set", f"{key}={json.dumps(value)}")]
@@ -133,7 +137,7 @@ def run(
         "metrics": scores(data.y, estimator.labels_),
         "seconds": round(estimator.seconds_, 1),
         "n_iter": estimator.n_iter_,
-        "peak_memory_mb": round(_peak_memory_mb(device)),
+        "peak_memory_mb": None if memory is None else round(memory),
         "config": config,
         "versions": {
             "python": platform.python_version(),

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import warnings
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -102,5 +103,10 @@ def load(cls: type[Estimator], path: str | os.PathLike[str]) -> Estimator:
             estimator.feature_names_in_ = np.array(facts["feature_names_in_"], dtype=object)
     except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise FileFormatError(f"path: {os.fspath(path)!r} does not hold a whole {cls.__name__}: {error}") from error
-    network.to(resolve_device(estimator.device))
+    try:
+        device = resolve_device(estimator.device)
+    except ValueError:
+        device = resolve_device("auto")
+        warnings.warn(f"device: this machine has no {estimator.device!r}; loaded on {device}", stacklevel=3)
+    network.to(device)
     return estimator

@@ -6,8 +6,10 @@ import re
 from types import SimpleNamespace
 
 import matplotlib.pyplot as plt
+import nbformat
 import numpy as np
 import pytest
+from nbclient import NotebookClient
 from sklearn.decomposition import PCA
 
 from dctutor import plots
@@ -24,6 +26,15 @@ def close_figures():
 
 def points_of(ax):
     return np.concatenate([np.asarray(c.get_offsets()) for c in ax.collections])
+
+
+def test_every_cell_of_a_notebook_shows_its_figure():
+    """Also where the first figure of all is drawn by `plots`, which then loads the notebook's backend."""
+    draw = "plots.compare({'DEC': {'ACC': 0.5}});"
+    cells = [nbformat.v4.new_code_cell(source) for source in ("from dctutor import plots\n" + draw, draw, draw)]
+    notebook = NotebookClient(nbformat.v4.new_notebook(cells=cells), kernel_name="python3").execute()
+    for cell in notebook.cells:
+        assert [output.output_type for output in cell.outputs] == ["display_data"], cell.source
 
 
 # Scatter plot of an embedding.

@@ -29,6 +29,8 @@ def style() -> AbstractContextManager[None]:
     -------
     context manager
     """
+    # Loads the backend now: one that first loads inside the context would lose, at its end, what it had set up.
+    plt.draw_if_interactive()
     return plt.rc_context(
         {
             **dict.fromkeys(("figure.facecolor", "savefig.facecolor", "axes.facecolor"), "white"),
