@@ -68,7 +68,7 @@ class IDEC(SelfTrainedClusterer):
     --------
     >>> from dctutor import IDEC, load_dataset
     >>> digits = load_dataset("digits")
-    >>> idec = IDEC(n_clusters=10, pretrain_epochs=5, random_state=0, verbose=False).fit(digits.X)
+    >>> idec = IDEC(n_clusters=10, layerwise_epochs=2, pretrain_epochs=5, random_state=0, verbose=False).fit(digits.X)
     >>> idec.predict_proba(digits.X[:3]).shape
     (3, 10)
     """

@@ -62,7 +62,7 @@ class DEC(SelfTrainedClusterer):
     --------
     >>> from dctutor import DEC, load_dataset
     >>> digits = load_dataset("digits")
-    >>> dec = DEC(n_clusters=10, pretrain_epochs=5, random_state=0, verbose=False).fit(digits.X)
+    >>> dec = DEC(n_clusters=10, layerwise_epochs=2, pretrain_epochs=5, random_state=0, verbose=False).fit(digits.X)
     >>> dec.transform(digits.X[:3]).shape
     (3, 10)
     """
