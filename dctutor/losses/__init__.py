@@ -1,9 +1,35 @@
 """The losses of the survey's section 3: pure functions of tensors, computed in float32.
 
-`nonclustering` holds those that know nothing of clusters (3.1), `clustering` those that do (3.2).
+`nonclustering` holds those that know nothing of clusters (3.1), and `neighbours` the graph that one of them needs;
+`clustering` those that do know of clusters (3.2), with `other` and `agglomerative` for those without an equation.
 """
 
-from dctutor.losses.clustering import assignment_hardening, student_t, target_distribution
-from dctutor.losses.nonclustering import reconstruction
+from dctutor.losses.agglomerative import cluster_affinity, merging, triplet
+from dctutor.losses.clustering import (
+    assignment_hardening,
+    balanced_assignments,
+    k_means,
+    student_t,
+    target_distribution,
+)
+from dctutor.losses.neighbours import NeighbourGraph, neighbour_graph
+from dctutor.losses.nonclustering import locality_preserving, reconstruction, self_augmentation
+from dctutor.losses.other import cluster_classification, group_sparsity
 
-__all__ = ["assignment_hardening", "reconstruction", "student_t", "target_distribution"]
+__all__ = [
+    "NeighbourGraph",
+    "assignment_hardening",
+    "balanced_assignments",
+    "cluster_affinity",
+    "cluster_classification",
+    "group_sparsity",
+    "k_means",
+    "locality_preserving",
+    "merging",
+    "neighbour_graph",
+    "reconstruction",
+    "self_augmentation",
+    "student_t",
+    "target_distribution",
+    "triplet",
+]

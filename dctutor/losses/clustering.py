@@ -3,12 +3,12 @@
 from typing import Literal
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from dctutor.losses._precision import in_float32
 
-__all__ = ["assignment_hardening", "student_t", "target_distribution"]
+__all__ = ["assignment_hardening", "balanced_assignments", "k_means", "student_t", "target_distribution"]
 
 
 @in_float32
@@ -109,3 +109,81 @@ def assignment_hardening(
     # xlogy takes 0 log 0 as 0; the floor keeps log q finite.
     total = (torch.xlogy(p, p) - p * q.clamp_min(tiny).log()).sum()
     return total if reduction == "sum" else total / p.shape[0]
+
+
+@in_float32
+def k_means(
+    z: Float[Tensor, "n p"],
+    centers: Float[Tensor, "k p"],
+    labels: Int[Tensor, " n"],
+    *,
+    reduction: Literal["mean", "sum"] = "mean",
+) -> Float[Tensor, ""]:
+    r"""Squared distance of samples to the centres of their clusters (survey eq. 4; Yang et al. 2017).
+
+    .. math:: L_{km} = \sum_{i=1}^N \sum_{k=1}^K s_{ik} \lVert z_i - \mu_k \rVert^2
+
+    Parameters
+    ----------
+    z : Tensor of shape (n, p)
+        Embedded samples.
+    centers : Tensor of shape (k, p)
+        Cluster centres :math:`\mu_k`.
+    labels : Tensor of shape (n,)
+        The cluster of each sample: :math:`s_{ik} = 1` where ``labels[i] == k``.
+    reduction : {"mean", "sum"}
+        ``"sum"`` is the equation as printed; ``"mean"`` divides it by n.
+
+    Returns
+    -------
+    Tensor of shape ()
+        The loss, in squared units of ``z``.
+
+    Raises
+    ------
+    ValueError
+        If ``z`` and ``centers`` differ in width, or ``labels`` is not one number a sample.
+    """
+    if z.shape[-1] != centers.shape[-1]:
+        raise ValueError(f"centers: expected width {z.shape[-1]}, that of z, got {centers.shape[-1]}")
+    if labels.shape != z.shape[:1]:
+        raise ValueError(f"labels: expected shape ({len(z)},), one a sample, got {tuple(labels.shape)}")
+    total = (z - centers[labels]).square().sum()
+    return total if reduction == "sum" else total / len(z)
+
+
+@in_float32
+def balanced_assignments(q: Float[Tensor, "n k"], prior: Float[Tensor, " k"] | None = None) -> Float[Tensor, ""]:
+    r"""Divergence of the clusters' shares from those expected (survey eq. 8 and 9; Dizaji et al. 2017).
+
+    .. math:: g_k = \frac{1}{N} \sum_i q_{ik}, \qquad L_{ba} = KL(G \Vert U) = \sum_k g_k \log \frac{g_k}{u_k}
+
+    The shares are those of the rows given: in a small mini-batch they differ by chance even where clusters are even.
+
+    Parameters
+    ----------
+    q : Tensor of shape (n, k)
+        Soft assignments; rows sum to 1.
+    prior : Tensor of shape (k,), optional
+        The expected shares :math:`u_k`, positive, summing to 1. By default the uniform distribution.
+
+    Returns
+    -------
+    Tensor of shape ()
+        The divergence in nats, at least 0.
+
+    Raises
+    ------
+    ValueError
+        If ``prior`` is not k positive numbers that sum to 1.
+    """
+    k = q.shape[1]
+    if prior is None:
+        prior = q.new_full((k,), 1 / k)
+    elif prior.shape != (k,):
+        raise ValueError(f"prior: expected shape ({k},), a share for each column of q, got {tuple(prior.shape)}")
+    elif not ((prior > 0).all() and abs(prior.sum().item() - 1) < 1e-4):
+        raise ValueError(f"prior: expected positive shares that sum to 1, got {prior.tolist()}")
+    shares = q.mean(0)
+    # The floor gives an empty cluster a finite gradient.
+    return (shares * (shares.clamp_min(torch.finfo(q.dtype).tiny).log() - prior.log())).sum()

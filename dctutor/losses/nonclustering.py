@@ -2,13 +2,14 @@
 
 from typing import Literal
 
-from jaxtyping import Float
+import torch
+from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional
 
 from dctutor.losses._precision import in_float32
 
-__all__ = ["reconstruction"]
+__all__ = ["locality_preserving", "reconstruction", "self_augmentation"]
 
 
 @in_float32
@@ -42,3 +43,96 @@ def reconstruction(
     if x.shape != x_hat.shape:
         raise ValueError(f"x_hat: expected the shape of x, {tuple(x.shape)}, got {tuple(x_hat.shape)}")
     return functional.mse_loss(x_hat, x, reduction=reduction)
+
+
+@in_float32
+def self_augmentation(
+    original: Float[Tensor, "m p"],
+    augmented: Float[Tensor, "m p"],
+    *,
+    similarity: Literal["cross_entropy", "cosine", "squared"] = "cross_entropy",
+) -> Float[Tensor, ""]:
+    r"""How unlike the representations of samples and of their changed copies are (survey eq. 2; Hu et al. 2017).
+
+    .. math:: L_{SAT} = -\frac{1}{M} \sum_{m=1}^{M} s\big(f(x_m), f(T(x_m))\big)
+
+    The original is what its copy should become like: no gradient flows through it.
+
+    Parameters
+    ----------
+    original : Tensor of shape (m, p)
+        Representations of the samples; with ``"cross_entropy"`` probabilities, rows summing to 1.
+    augmented : Tensor of shape (m, p)
+        Those of the changed copies, row by row. For several copies a sample, repeat the rows of ``original``.
+    similarity : {"cross_entropy", "cosine", "squared"}
+        :math:`s(a, b)`: :math:`\sum_k a_k \log b_k`, as in IMSAT; the cosine of the angle between a and b;
+        or :math:`-\lVert a - b \rVert^2`.
+
+    Returns
+    -------
+    Tensor of shape ()
+        The loss: in nats, in [-1, 1], or in squared units of the representation.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, or ``similarity`` is not one of the three.
+    """
+    if original.shape != augmented.shape:
+        raise ValueError(
+            f"augmented: expected the shape of original, {tuple(original.shape)}, got {tuple(augmented.shape)}"
+        )
+    original = original.detach()
+    if similarity == "cross_entropy":
+        # The floor keeps log finite.
+        return -(original * augmented.clamp_min(torch.finfo(augmented.dtype).tiny).log()).sum(1).mean()
+    if similarity == "cosine":
+        return -functional.cosine_similarity(original, augmented, dim=1).mean()
+    if similarity == "squared":
+        return (original - augmented).square().sum(1).mean()
+    raise ValueError(f'similarity: expected "cross_entropy", "cosine" or "squared", got {similarity!r}')
+
+
+@in_float32
+def locality_preserving(
+    z: Float[Tensor, "n p"],
+    pairs: Int[Tensor, "e 2"],
+    similarity: Float[Tensor, " e"],
+    *,
+    reduction: Literal["mean", "sum"] = "mean",
+) -> Float[Tensor, ""]:
+    r"""Weighted squared distance between the codes of neighbours (survey eq. 3; Huang et al. 2014).
+
+    .. math:: L_{lp} = \sum_i \sum_{j \in N_k(i)} s(x_i, x_j) \lVert z_i - z_j \rVert^2
+
+    The pairs and their weights come from the inputs and stay fixed: see
+    `dctutor.losses.neighbours.neighbour_graph`, whose ``edges`` also gives those of a mini-batch.
+
+    Parameters
+    ----------
+    z : Tensor of shape (n, p)
+        Embedded samples.
+    pairs : Tensor of shape (e, 2)
+        Rows of ``z`` that are to stay close, one pair an edge of the graph.
+    similarity : Tensor of shape (e,)
+        :math:`s(x_i, x_j)` of each pair.
+    reduction : {"mean", "sum"}
+        ``"sum"`` is the equation as printed; ``"mean"`` divides it by the number of pairs.
+
+    Returns
+    -------
+    Tensor of shape ()
+        The loss, in squared units of ``z``.
+
+    Raises
+    ------
+    ValueError
+        If there is no pair, or the shapes do not fit together.
+    """
+    if pairs.ndim != 2 or pairs.shape[1] != 2 or not len(pairs):
+        raise ValueError(f"pairs: expected shape (e, 2) with at least one pair, got {tuple(pairs.shape)}")
+    if similarity.shape != pairs.shape[:1]:
+        raise ValueError(f"similarity: expected shape ({len(pairs)},), one a pair, got {tuple(similarity.shape)}")
+    squared = (z[pairs[:, 0]] - z[pairs[:, 1]]).square().sum(1)
+    total = (similarity * squared).sum()
+    return total if reduction == "sum" else total / len(pairs)
