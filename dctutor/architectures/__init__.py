@@ -1,5 +1,25 @@
-"""Networks that the methods are built on (survey section 2)."""
+"""Networks that the methods are built on (survey section 2).
+
+Their first weights come from torch's global generator: `dctutor.training.Loop.build` seeds it, and puts it back.
+"""
 
 from dctutor.architectures.autoencoder import Autoencoder
+from dctutor.architectures.cnn import CNN, TransposedCNN
+from dctutor.architectures.convolutional_autoencoder import ConvolutionalAutoencoder
+from dctutor.architectures.gan import ConvolutionalDiscriminator, ConvolutionalGenerator, Discriminator, Generator
+from dctutor.architectures.mlp import MLP
+from dctutor.architectures.vae import VAE, ConvolutionalVAE
 
-__all__ = ["Autoencoder"]
+__all__ = [
+    "CNN",
+    "MLP",
+    "VAE",
+    "Autoencoder",
+    "ConvolutionalAutoencoder",
+    "ConvolutionalDiscriminator",
+    "ConvolutionalGenerator",
+    "ConvolutionalVAE",
+    "Discriminator",
+    "Generator",
+    "TransposedCNN",
+]

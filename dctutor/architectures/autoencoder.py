@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from itertools import pairwise
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+
+from dctutor._validation import check_integer
+from dctutor.architectures._layers import check_widths, full_precision, glorot
 
 __all__ = ["Autoencoder"]
 
@@ -38,15 +40,11 @@ class Autoencoder(nn.Module):
 
     def __init__(self, n_features: int, widths: Sequence[int] = (500, 500, 2000, 10)) -> None:
         super().__init__()
-        sizes = [n_features, *widths]
-        if len(sizes) < 2 or min(sizes) < 1:
-            raise ValueError(f"widths: expected at least one layer, all of positive width, got {tuple(sizes)}")
+        sizes = [check_integer("n_features", n_features, minimum=1), *check_widths("widths", widths)]
         self.embedding_dim = sizes[-1]
         self.encoder = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(sizes))
         self.decoder = nn.ModuleList(nn.Linear(b, a) for a, b in reversed(list(pairwise(sizes))))
-        for layer in (*self.encoder, *self.decoder):
-            nn.init.xavier_uniform_(layer.weight)  # Glorot & Bengio 2010, as in the authors' Keras code
-            nn.init.zeros_(layer.bias)
+        glorot(self)  # as in the authors' Keras code
 
     def layer_outputs(self, x: Float[Tensor, "n d"]) -> list[Float[Tensor, "n width"]]:
         """Activations of every layer of the encoder, for features and for losses between layers.
@@ -65,9 +63,7 @@ class Autoencoder(nn.Module):
         for layer in self.encoder[:-1]:
             x = layer(x).relu()
             outputs.append(x)
-        # In float32 even under autocast: this layer costs nothing, and cluster statistics need its digits.
-        with torch.autocast(x.device.type, enabled=False):
-            outputs.append(self.encoder[-1](x if x.dtype == torch.float64 else x.float()))
+        outputs.append(full_precision(self.encoder[-1], x))
         return outputs
 
     def encode(self, x: Float[Tensor, "n d"]) -> Float[Tensor, "n p"]:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from dctutor.architectures.autoencoder import Autoencoder
+from dctutor.architectures.convolutional_autoencoder import ConvolutionalAutoencoder
 from dctutor.losses import reconstruction
 from dctutor.schedules import one_cycle
 from dctutor.training import Loop
@@ -44,7 +45,7 @@ def mask(x: Tensor, rate: float, generator: torch.Generator) -> Tensor:
 
 def pretrain(
     loop: Loop,
-    autoencoder: Autoencoder,
+    autoencoder: Autoencoder | ConvolutionalAutoencoder,
     *,
     layerwise_epochs: int,
     epochs: int,
@@ -62,17 +63,28 @@ def pretrain(
     ----------
     loop : Loop
         Holds the data; the autoencoder must be registered with it.
-    autoencoder : Autoencoder
+    autoencoder : Autoencoder or ConvolutionalAutoencoder
         The network.
     layerwise_epochs, epochs : int
-        Passes over the data for each pair of layers, and for the whole; 0 leaves the stage out.
+        Passes over the data for each pair of layers, and for the whole; 0 leaves the stage out. Only the
+        dense autoencoder has pairs to train.
     noise : float
         Share of entries set to zero, in [0, 1).
     learning_rate : float
         The peak of a one-cycle schedule, for Adam.
     batch_size : int
         Samples a step.
+
+    Raises
+    ------
+    ValueError
+        If layer-wise epochs are asked of a convolutional autoencoder.
     """
+    if layerwise_epochs and not isinstance(autoencoder, Autoencoder):
+        raise ValueError(
+            f"layerwise_epochs: expected 0 for a {type(autoencoder).__name__}, which trains as a whole,"
+            f" got {layerwise_epochs}"
+        )
 
     def corrupt(x: Tensor) -> Tensor:
         return mask(x, noise, loop.device_generator)
@@ -90,7 +102,7 @@ def pretrain(
             phase, step, optimizers=[optimizer], epochs=epochs, batch_size=batch_size, learning_rate_schedule=schedule
         )
 
-    if layerwise_epochs:
+    if layerwise_epochs and isinstance(autoencoder, Autoencoder):
         inputs, depth = loop.x, len(autoencoder.encoder)
         for i, (below, above) in enumerate(zip(autoencoder.encoder, reversed(autoencoder.decoder), strict=True)):
             # Linear where the whole network is: the embedding, and the output that rebuilds the data.

@@ -1,7 +1,8 @@
 """The losses of the survey's section 3: pure functions of tensors, computed in float32.
 
 `nonclustering` holds those that know nothing of clusters (3.1), and `neighbours` the graph that one of them needs;
-`clustering` those that do know of clusters (3.2), with `other` and `agglomerative` for those without an equation.
+`clustering` those that do know of clusters (3.2), with `other` and `agglomerative` for those without an equation;
+`generative` those of the networks that make new samples (2.4 and 2.5).
 """
 
 from dctutor.losses.agglomerative import cluster_affinity, merging, triplet
@@ -12,6 +13,7 @@ from dctutor.losses.clustering import (
     student_t,
     target_distribution,
 )
+from dctutor.losses.generative import bernoulli_nll, discriminator_loss, gaussian_kl, gaussian_nll, generator_loss
 from dctutor.losses.neighbours import NeighbourGraph, neighbour_graph
 from dctutor.losses.nonclustering import locality_preserving, reconstruction, self_augmentation
 from dctutor.losses.other import cluster_classification, group_sparsity
@@ -20,8 +22,13 @@ __all__ = [
     "NeighbourGraph",
     "assignment_hardening",
     "balanced_assignments",
+    "bernoulli_nll",
     "cluster_affinity",
     "cluster_classification",
+    "discriminator_loss",
+    "gaussian_kl",
+    "gaussian_nll",
+    "generator_loss",
     "group_sparsity",
     "k_means",
     "locality_preserving",

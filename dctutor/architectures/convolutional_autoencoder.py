@@ -1,0 +1,70 @@
+"""The convolutional autoencoder (survey 2.3, figure 3)."""
+
+from collections.abc import Sequence
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from dctutor.architectures.cnn import CNN, TransposedCNN
+
+__all__ = ["ConvolutionalAutoencoder"]
+
+
+class ConvolutionalAutoencoder(nn.Module):
+    """An autoencoder for images: a `CNN`, and its mirror (Masci et al. 2011; Guo et al. 2017b, DCEC).
+
+    It has the interface of the dense `Autoencoder`. The embedding and the output are linear. To train it
+    on damaged input, use `dctutor.architectures.pretraining.mask`.
+
+    Parameters
+    ----------
+    image_shape : (C, H, W)
+        Shape of an input. Height and width may be odd.
+    channels : sequence of int
+        Feature maps of the encoder's convolutions, each of which halves height and width.
+    embedding_dim : int
+        Width p of the embedding.
+    kernel_size : int, default 5
+        Height and width of the kernels; odd.
+
+    Attributes
+    ----------
+    embedding_dim : int
+        Width p of the embedding.
+    encoder : CNN
+    decoder : TransposedCNN
+
+    Raises
+    ------
+    ValueError
+        If a size is not positive, there is no convolution, or the kernel is even.
+    """
+
+    def __init__(
+        self,
+        image_shape: Sequence[int],
+        channels: Sequence[int] = (16, 32),
+        embedding_dim: int = 10,
+        *,
+        kernel_size: int = 5,
+    ) -> None:
+        super().__init__()
+        self.embedding_dim = embedding_dim
+        self.encoder = CNN(image_shape, channels, embedding_dim, kernel_size=kernel_size)
+        self.decoder = TransposedCNN(embedding_dim, image_shape, channels, kernel_size=kernel_size)
+
+    def layer_outputs(self, x: Float[Tensor, "n C H W"]) -> list[Float[Tensor, "n ..."]]:
+        """Activations of every layer of the encoder; the last is the embedding. See `CNN.layer_outputs`."""
+        return self.encoder.layer_outputs(x)
+
+    def encode(self, x: Float[Tensor, "n C H W"]) -> Float[Tensor, "n p"]:
+        """Embed images: z = f(x)."""
+        return self.encoder(x)
+
+    def decode(self, z: Float[Tensor, "n p"]) -> Float[Tensor, "n C H W"]:
+        """Reconstruct images from embeddings: g(z)."""
+        return self.decoder(z)
+
+    def forward(self, x: Float[Tensor, "n C H W"]) -> Float[Tensor, "n C H W"]:
+        """Reconstruct images: g(f(x))."""
+        return self.decode(self.encode(x))

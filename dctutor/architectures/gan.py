@@ -1,0 +1,182 @@
+"""The two players of a generative adversarial network, dense and convolutional (survey 2.5).
+
+Train them with `dctutor.losses.discriminator_loss` and `dctutor.losses.generator_loss`, with an optimiser each.
+"""
+
+from collections.abc import Sequence
+
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional
+
+from dctutor._validation import check_integer
+from dctutor.architectures._layers import check_widths
+from dctutor.architectures.cnn import CNN, TransposedCNN
+from dctutor.architectures.mlp import MLP
+
+__all__ = ["ConvolutionalDiscriminator", "ConvolutionalGenerator", "Discriminator", "Generator"]
+
+
+def _leaky(x: Tensor) -> Tensor:
+    # Where a ReLU is off it passes no gradient, and the generator lives on the discriminator's.
+    return functional.leaky_relu(x, 0.2)
+
+
+def _dcgan_weights(network: nn.Module) -> None:
+    """Normal weights of standard deviation 0.02 (Radford et al. 2016, section 4)."""
+    for layer in network.modules():
+        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+            nn.init.normal_(layer.weight, std=0.02)
+
+
+class Generator(nn.Module):
+    """Dense layers from noise to a sample with entries in (0, 1) (Goodfellow et al. 2014).
+
+    Parameters
+    ----------
+    latent_dim : int
+        Width of the noise.
+    n_features : int
+        Width d of a sample.
+    widths : sequence of int
+        Widths of the hidden layers, ReLU between them; may be empty.
+
+    Attributes
+    ----------
+    latent_dim : int
+        Width of the noise.
+    body : MLP
+
+    Raises
+    ------
+    ValueError
+        If a width is not positive.
+    """
+
+    def __init__(self, latent_dim: int, n_features: int, widths: Sequence[int] = (256, 512)) -> None:
+        super().__init__()
+        self.latent_dim = check_integer("latent_dim", latent_dim, minimum=1)
+        self.body = MLP(latent_dim, [*check_widths("widths", widths, minimum=0), n_features])
+
+    def forward(self, noise: Float[Tensor, "n p"]) -> Float[Tensor, "n d"]:
+        """Samples, one a row of noise."""
+        return self.body(noise).sigmoid()
+
+
+class Discriminator(nn.Module):
+    """Dense layers from a sample to the logit of "this sample is real" (Goodfellow et al. 2014).
+
+    Parameters
+    ----------
+    n_features : int
+        Width d of a sample.
+    widths : sequence of int
+        Widths of the hidden layers, leaky ReLU between them; may be empty.
+    n_outputs : int, default 1
+        Width of the output, for methods whose discriminator says more than yes or no.
+
+    Attributes
+    ----------
+    body : MLP
+        Its `layer_outputs` are features of the samples.
+
+    Raises
+    ------
+    ValueError
+        If a width is not positive.
+    """
+
+    def __init__(self, n_features: int, widths: Sequence[int] = (512, 256), n_outputs: int = 1) -> None:
+        super().__init__()
+        self.body = MLP(n_features, [*check_widths("widths", widths, minimum=0), n_outputs], _leaky)
+
+    def forward(self, x: Float[Tensor, "n d"]) -> Float[Tensor, "n outputs"]:
+        """Logits: the larger, the more real."""
+        return self.body(x)
+
+
+class ConvolutionalGenerator(nn.Module):
+    """Transposed convolutions from noise to an image with pixels in (0, 1), after Radford et al. (2016), DCGAN.
+
+    Batch normalisation everywhere but at the output, ReLU, weights of standard deviation 0.02. The paper's
+    output is tanh, for pixels in (-1, 1); a sigmoid is the same function on this book's scale. Two
+    convolutions serve images of 28 x 28 and 32 x 32; larger ones want more.
+
+    Parameters
+    ----------
+    latent_dim : int
+        Width of the noise.
+    image_shape : (C, H, W)
+        Shape of an image. Height and width may be odd.
+    channels : sequence of int
+        Feature maps, from the largest image to the smallest, as the mirrored discriminator counts them.
+    kernel_size : int, default 5
+        Height and width of the kernels; odd.
+
+    Attributes
+    ----------
+    latent_dim : int
+        Width of the noise.
+    body : TransposedCNN
+
+    Raises
+    ------
+    ValueError
+        If a size is not positive, there is no convolution, or the kernel is even.
+    """
+
+    def __init__(
+        self, latent_dim: int, image_shape: Sequence[int], channels: Sequence[int] = (64, 128), *, kernel_size: int = 5
+    ) -> None:
+        super().__init__()
+        self.latent_dim = check_integer("latent_dim", latent_dim, minimum=1)
+        self.body = TransposedCNN(latent_dim, image_shape, channels, kernel_size=kernel_size, batch_norm=True)
+        _dcgan_weights(self)
+
+    def forward(self, noise: Float[Tensor, "n p"]) -> Float[Tensor, "n C H W"]:
+        """Images, one a row of noise. In training mode the other rows of the batch have a say."""
+        return self.body(noise).sigmoid()
+
+
+class ConvolutionalDiscriminator(nn.Module):
+    """Convolutions from an image to the logit of "this image is real", after Radford et al. (2016), DCGAN.
+
+    Batch normalisation after every convolution but the first, leaky ReLU, weights of standard deviation 0.02.
+
+    Parameters
+    ----------
+    image_shape : (C, H, W)
+        Shape of an image. Height and width may be odd.
+    channels : sequence of int
+        Feature maps of the convolutions, each of which halves height and width.
+    n_outputs : int, default 1
+        Width of the output, for methods whose discriminator says more than yes or no.
+    kernel_size : int, default 5
+        Height and width of the kernels; odd.
+
+    Attributes
+    ----------
+    body : CNN
+        Its `layer_outputs` are features of the images.
+
+    Raises
+    ------
+    ValueError
+        If a size is not positive, there is no convolution, or the kernel is even.
+    """
+
+    def __init__(
+        self,
+        image_shape: Sequence[int],
+        channels: Sequence[int] = (64, 128),
+        n_outputs: int = 1,
+        *,
+        kernel_size: int = 5,
+    ) -> None:
+        super().__init__()
+        self.body = CNN(image_shape, channels, n_outputs, kernel_size=kernel_size, batch_norm=True, activation=_leaky)
+        _dcgan_weights(self)
+
+    def forward(self, x: Float[Tensor, "n C H W"]) -> Float[Tensor, "n outputs"]:
+        """Logits: the larger, the more real."""
+        return self.body(x)

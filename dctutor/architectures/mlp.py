@@ -1,0 +1,70 @@
+"""The multilayer perceptron (survey 2.1)."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from dctutor._validation import check_integer
+from dctutor.architectures._layers import Activation, check_widths, full_precision, glorot
+
+__all__ = ["MLP"]
+
+
+class MLP(nn.Module):
+    """A stack of dense layers with an activation between them; the last layer is linear.
+
+    Parameters
+    ----------
+    n_features : int
+        Input width d.
+    widths : sequence of int
+        Widths of the layers; the last is that of the output.
+    activation : callable, default torch.relu
+        Applied to the output of every layer but the last.
+
+    Attributes
+    ----------
+    embedding_dim : int
+        Width of the output.
+    layers : nn.ModuleList
+        The dense layers, in the order in which data passes them.
+
+    Raises
+    ------
+    ValueError
+        If a width is not positive, or there is none.
+    """
+
+    def __init__(self, n_features: int, widths: Sequence[int], activation: Activation = torch.relu) -> None:
+        super().__init__()
+        sizes = [check_integer("n_features", n_features, minimum=1), *check_widths("widths", widths)]
+        self.embedding_dim, self.activation = sizes[-1], activation
+        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(sizes))
+        glorot(self)
+
+    def layer_outputs(self, x: Float[Tensor, "n d"]) -> list[Float[Tensor, "n width"]]:
+        """Activations of every layer, for features and for losses between layers.
+
+        Parameters
+        ----------
+        x : Tensor of shape (n, d)
+            Inputs.
+
+        Returns
+        -------
+        list of Tensor
+            One of shape (n, width) a layer; the last is the output, in float32 also under autocast.
+        """
+        outputs = []
+        for layer in self.layers[:-1]:
+            x = self.activation(layer(x))
+            outputs.append(x)
+        outputs.append(full_precision(self.layers[-1], x))
+        return outputs
+
+    def forward(self, x: Float[Tensor, "n d"]) -> Float[Tensor, "n p"]:
+        """Output of the last layer."""
+        return self.layer_outputs(x)[-1]
