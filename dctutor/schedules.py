@@ -11,7 +11,7 @@ or a factor on the learning rate. It keeps no state, so a resumed fit finds it w
 import math
 from collections.abc import Callable
 
-__all__ = ["Schedule", "constant", "one_cycle", "pretrain_then_finetune"]
+__all__ = ["Schedule", "constant", "cosine", "linear", "one_cycle", "pretrain_then_finetune", "sigmoid"]
 
 Schedule = Callable[[float], float]
 
@@ -64,6 +64,113 @@ def pretrain_then_finetune(switch: float) -> Schedule:
     """
     at = _unit("switch", switch)
     return lambda progress: float(progress >= at)
+
+
+def _ramp(
+    start: float, end: float, ramp: tuple[float, float], shape: Callable[[float], float] = lambda share: share
+) -> Schedule:
+    """Move from ``start`` to ``end`` along ``shape``, which maps (0, 1) to itself."""
+    low, high = _unit("start", start), _unit("end", end)
+    try:
+        begin, stop = (_unit("ramp", edge) for edge in ramp)
+    except (TypeError, ValueError):
+        raise ValueError(f"ramp: expected two numbers in [0, 1], got {ramp!r}") from None
+    if begin > stop:
+        raise ValueError(f"ramp: expected its start before its end, got {ramp!r}")
+
+    def alpha(progress: float) -> float:
+        if progress >= stop:
+            return high
+        if progress <= begin:
+            return low
+        share = shape((progress - begin) / (stop - begin))
+        return (1 - share) * low + share * high
+
+    return alpha
+
+
+def linear(start: float = 0.0, end: float = 1.0, *, ramp: tuple[float, float] = (0.0, 1.0)) -> Schedule:
+    """Dynamic schedule: a straight line from one weight to another.
+
+    Parameters
+    ----------
+    start, end : float
+        The weight before and after the ramp, in [0, 1]; it may fall as well as rise.
+    ramp : tuple of two float
+        The progress at which the ramp starts and ends, in [0, 1]. If both are equal, the weight jumps
+        there, as in `pretrain_then_finetune`.
+
+    Returns
+    -------
+    Schedule
+        Maps progress to a weight; exactly ``start`` up to the ramp and ``end`` from its end on.
+
+    Raises
+    ------
+    ValueError
+        If a weight or an edge of the ramp lies outside [0, 1], or the ramp ends before it starts.
+    """
+    return _ramp(start, end, ramp)
+
+
+def cosine(start: float = 0.0, end: float = 1.0, *, ramp: tuple[float, float] = (0.0, 1.0)) -> Schedule:
+    r"""Dynamic schedule: half a cosine from one weight to another, level at both ends.
+
+    With :math:`u` the share of the ramp that is done, the share of the way is :math:`(1 - \cos \pi u) / 2`.
+
+    Parameters
+    ----------
+    start, end, ramp
+        See `linear`.
+
+    Returns
+    -------
+    Schedule
+        Maps progress to a weight; exactly ``start`` up to the ramp and ``end`` from its end on.
+
+    Raises
+    ------
+    ValueError
+        As `linear`.
+    """
+    return _ramp(start, end, ramp, lambda share: (1 - math.cos(math.pi * share)) / 2)
+
+
+def sigmoid(
+    start: float = 0.0, end: float = 1.0, *, ramp: tuple[float, float] = (0.0, 1.0), steepness: float = 10.0
+) -> Schedule:
+    r"""Dynamic schedule: a logistic curve from one weight to another, stretched so that it reaches both.
+
+    With :math:`u` the share of the ramp that is done, :math:`k` the steepness and :math:`\sigma` the logistic
+    function, the share of the way is
+
+    .. math:: \frac{\sigma(k (u - \frac{1}{2})) - \sigma(-\frac{k}{2})}
+                   {\sigma(\frac{k}{2}) - \sigma(-\frac{k}{2})}
+
+    The plain logistic curve would start above 0 and end below 1, and so mix both losses throughout.
+
+    Parameters
+    ----------
+    start, end, ramp
+        See `linear`.
+    steepness : float
+        Positive: near 0 the curve is a straight line, and the larger it is, the closer to a jump in the middle.
+
+    Returns
+    -------
+    Schedule
+        Maps progress to a weight; exactly ``start`` up to the ramp and ``end`` from its end on.
+
+    Raises
+    ------
+    ValueError
+        As `linear`, or if ``steepness`` is not positive and finite.
+    """
+    if not 0 < steepness < math.inf:
+        raise ValueError(f"steepness: expected a positive number, got {steepness!r}")
+    # The logistic function is a tanh, shifted and halved; the shift cancels.
+    half = math.tanh(steepness / 4)
+    return _ramp(start, end, ramp, lambda share: (1 + math.tanh(steepness * (share - 0.5) / 2) / half) / 2)
 
 
 def one_cycle(warmup: float = 0.3, start: float = 0.04, end: float = 1e-4) -> Schedule:

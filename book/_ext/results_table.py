@@ -15,6 +15,7 @@ from docutils import nodes
 from docutils.parsers.rst import directives
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
+from tables import framed_table
 
 METRICS = ("acc", "nmi", "ari")
 
@@ -100,16 +101,6 @@ def _read_published(directive: SphinxDirective, name: str) -> dict:
     return json.loads(Path(absolute).read_text(encoding="utf-8"))
 
 
-def _table(caption: str, heads: list[str], bodies: list[str]) -> str:
-    columns = "".join(f'<th scope="col">{head}</th>' for head in heads)
-    # The frame scrolls on a phone, so a keyboard must be able to reach it.
-    return (
-        f'<div class="dc-table" role="region" tabindex="0" aria-label="{escape(caption)}">'
-        f'<table class="table"><caption>{escape(caption)}</caption>'
-        f"<thead><tr>{columns}</tr></thead>{''.join(f'<tbody>{part}</tbody>' for part in bodies)}</table></div>"
-    )
-
-
 def _split(dataset: str, split: str) -> str:
     return dataset if split == "all" else f"{dataset}, {split} split"
 
@@ -149,7 +140,7 @@ def results_html(app: Sphinx, docname: str, rows: list[dict], published: dict) -
         caption = f"{_split(published['datasets'].get(dataset, dataset), split)}, profile “{profile}”"
         bodies = [_results_rows(app, docname, row, figures.get((row["method"], dataset, split))) for row in members]
         where = "; ".join(sorted({processor for row in members for processor in row["processors"]}))
-        parts.append(_table(caption, ["Measure", "Here", "Paper", "Difference"], bodies))
+        parts.append(framed_table(caption, ["Measure", "Here", "Paper", "Difference"], bodies))
         parts.append(f'<p class="dc-note">Measured on: {escape(where)}.</p>')
     commands = "\n".join(sorted({command for row in rows for command in row["commands"]}))
     parts.append(
@@ -172,7 +163,9 @@ def published_html(app: Sphinx, docname: str, published: dict) -> str:
         # The papers used the original files of a data set, whatever stands in for them here.
         data = _split(name.removesuffix(", re-extracted"), figure["split"])
         rows.append(f'<tr><th scope="row">{link}{note}</th><td>{escape(data)}</td>{cells}</tr>')
-    return _table("What the papers report", ["Method", "Data", *(name.upper() for name in METRICS)], ["".join(rows)])
+    return framed_table(
+        "What the papers report", ["Method", "Data", *(name.upper() for name in METRICS)], ["".join(rows)]
+    )
 
 
 def fill_tables(app: Sphinx, doctree: nodes.document, docname: str) -> None:

@@ -1,5 +1,12 @@
-"""The methods of the book, one file each, in folders by family (survey section 6)."""
+"""The methods of the book, one file each, in folders by family (survey section 6).
 
+`taxonomy` tells what is known of each, those without a chapter included. `__all__` lists the classes alone.
+"""
+
+from dctutor.methods._taxonomy import Family as Family
+from dctutor.methods._taxonomy import MethodFacts as MethodFacts
+from dctutor.methods._taxonomy import families as families
+from dctutor.methods._taxonomy import taxonomy as taxonomy
 from dctutor.methods.autoencoder.autoencoder_kmeans import AutoencoderKMeans
 from dctutor.methods.autoencoder.idec import IDEC
 from dctutor.methods.cdnn.dec import DEC

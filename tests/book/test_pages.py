@@ -15,6 +15,8 @@ from book_pages import DESKTOP, PHONE, ROOT, Watch, settle
 from bs4 import BeautifulSoup
 from playwright.sync_api import Page
 
+from dctutor.methods import taxonomy
+
 TOC = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
 
 
@@ -171,8 +173,7 @@ def test_colour_mode_follows_the_system_until_the_reader_chooses(open_context: C
 
 
 def test_every_part_of_the_map_is_a_link_that_a_finger_can_hit(open_context: Callable, site: str) -> None:
-    families = yaml.safe_load((ROOT / "book" / "methods.yml").read_text(encoding="utf-8"))
-    methods = [method for family in families for method in family["methods"]]
+    methods = list(taxonomy().values())
     context, _ = open_context(viewport=PHONE)
     page = context.new_page()
     page.goto(f"{site}/book/taxonomy.html")
@@ -185,12 +186,43 @@ def test_every_part_of_the_map_is_a_link_that_a_finger_can_hit(open_context: Cal
                     left: box.left, right: box.right, height: box.height, tabs: a.tabIndex};
         })""",
     )
-    assert [node["name"] for node in nodes] == [method["name"] for method in methods]
+    assert [node["name"] for node in nodes] == [method.name for method in methods]
     for node, method in zip(nodes, methods, strict=True):
-        assert node["ready"] == ("chapter" in method)
+        assert node["ready"] == (method.chapter is not None)
         assert node["href"].startswith("../notebooks/" if node["ready"] else "bibliography.html#")
         assert node["tabs"] == 0 and node["height"] >= 24
         assert node["left"] >= 0 and node["right"] <= PHONE["width"]
+    context.close()
+
+
+def test_table_of_methods_scrolls_in_its_own_frame(open_context: Callable, site: str) -> None:
+    context, _ = open_context(viewport=PHONE)
+    page = context.new_page()
+    page.goto(f"{site}/book/taxonomy.html")
+    rows = page.eval_on_selector_all(
+        ".dc-methods tbody tr:has(th[scope=row])",
+        """all => all.map(row => ({
+            href: row.querySelector('th a').getAttribute('href'),
+            texts: [...row.cells].map(cell => cell.innerText.trim()),
+        }))""",
+    )
+    for row, method in zip(rows, taxonomy().values(), strict=True):
+        assert row["texts"][0].startswith(method.name) and str(method.year) in row["texts"][0]
+        choices = [method.architecture, method.nonclustering, method.clustering, method.schedule, method.features]
+        assert row["texts"][1:] == choices
+        assert row["href"].startswith(f"../{method.chapter}" if method.chapter else "bibliography.html#")
+    frame = page.locator(".dc-methods")
+    frame.focus()
+    assert frame.evaluate("frame => frame === document.activeElement"), "a keyboard can scroll it"
+    frame.evaluate("frame => { frame.scrollLeft = frame.scrollWidth }")
+    scrolled, name, last, wide = frame.evaluate(
+        """frame => [frame.scrollLeft, frame.querySelector('th[scope=row]').getBoundingClientRect().left,
+                     frame.querySelector('tbody td:last-child').getBoundingClientRect().right,
+                     document.documentElement.scrollWidth]"""
+    )
+    assert scrolled > 100 and wide <= PHONE["width"]
+    assert 0 <= name < 60, "the name of the method stays in sight"
+    assert last <= PHONE["width"], "the last column can be reached"
     context.close()
 
 
