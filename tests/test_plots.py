@@ -267,6 +267,41 @@ def test_confusion_refuses(y_true, labels, message):
         plots.confusion(y_true, labels)
 
 
+# Silhouettes.
+
+
+def test_silhouette_draws_each_cluster_sorted_and_as_high_as_it_is_large():
+    values, labels = np.array([0.2, 0.9, -0.3, 0.5, 0.1]), np.array([7, 3, 7, 7, 3])
+    ax = plots.silhouette(values, labels)
+    bands = [patch.get_data() for patch in ax.patches]
+    assert [band.values.tolist() for band in bands] == [[0.9, 0.1], [0.5, 0.2, -0.3]]
+    assert [band.edges.tolist() for band in bands] == [[0, 1, 2], [3, 4, 5, 6]]
+    assert [t.get_text() for t in ax.get_yticklabels()] == ["3", "7"]
+    assert ax.get_yticks().tolist() == [1, 4.5] and ax.yaxis_inverted()
+    assert [line.get_xdata()[0] for line in ax.lines] == [0, pytest.approx(values.mean())]
+    assert ax.get_title() == "mean 0.28 (dashed)"
+
+
+def test_silhouette_names_clusters():
+    ax = plots.silhouette(np.full(4, 0.5), np.array([0, 1, 0, 1]), label_names=["cats", "dogs"])
+    assert [t.get_text() for t in ax.get_yticklabels()] == ["cats", "dogs"]
+
+
+@pytest.mark.parametrize(
+    ("values", "labels", "message"),
+    [
+        ([], [], r"values must have shape \(n,\)"),
+        ([[0.5]], [0], r"values must have shape \(n,\)"),
+        ([0.5, np.nan], [0, 1], r"values must lie in \[-1, 1\]"),
+        ([0.5, 1.5], [0, 1], r"values must lie in \[-1, 1\]"),
+        ([0.5, 0.5], [0], r"labels must have shape \(2,\)"),
+    ],
+)
+def test_silhouette_refuses(values, labels, message):
+    with pytest.raises(ValueError, match=message):
+        plots.silhouette(values, labels)
+
+
 # Images.
 
 

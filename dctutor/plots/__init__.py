@@ -8,6 +8,7 @@ from dctutor.plots._animation import EmbeddingAnimation, embedding_animation
 from dctutor.plots._figures import compare, confusion, training_curves
 from dctutor.plots._images import image_rows, prototypes
 from dctutor.plots._scatter import embedding
+from dctutor.plots._silhouette import silhouette
 from dctutor.plots._style import COLOURS, style
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "embedding_animation",
     "image_rows",
     "prototypes",
+    "silhouette",
     "style",
     "training_curves",
 ]

@@ -8,9 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
-from scipy.optimize import linear_sum_assignment
-from sklearn.metrics.cluster import contingency_matrix
 
+from dctutor.metrics import confusion_matrix
 from dctutor.plots._style import INK, WIDTH, as_labels, axes_or_new, figure_of, group_names, style
 
 _MAX_ANNOTATED = 15  # more rows or columns than this leave no room for numbers
@@ -26,8 +25,8 @@ def confusion(
 ) -> Axes:
     """Classes against clusters, the clusters in the order that best matches the classes.
 
-    The one-to-one matching is the Hungarian one that also defines clustering accuracy; its cells have a frame.
-    Clusters beyond the number of classes come last. The shade is the share of the class, the number the count.
+    The matching is that of `dctutor.metrics.confusion_matrix`, which also defines clustering accuracy; its cells have a
+    frame. Clusters beyond the number of classes come last. The shade is the share of the class, the number the count.
 
     Parameters
     ----------
@@ -52,12 +51,8 @@ def confusion(
     labels = as_labels("labels", labels, len(y_true))
     if not len(y_true):
         raise ValueError("y_true must have at least one entry; got none.")
-    classes, clusters = np.unique(y_true), np.unique(labels)
+    counts, classes, clusters, rows = confusion_matrix(y_true, labels)
     names = group_names(classes, label_names)
-    counts = np.asarray(contingency_matrix(y_true, labels))
-    rows, columns = linear_sum_assignment(counts, maximize=True)
-    order = [*columns, *sorted(set(range(len(clusters))) - set(columns))]
-    counts = counts[:, order]
     share = counts / counts.sum(axis=1, keepdims=True)
     with style():
         ax = axes_or_new(ax, min(2.0 + 0.42 * len(classes), 6.5))
@@ -69,7 +64,7 @@ def confusion(
                 if count:
                     colour = "white" if share[row, column] > 0.55 else INK
                     ax.text(column, row, f"{count}", ha="center", va="center", color=colour, fontsize=9)
-        ax.set_xticks(range(len(clusters)), [str(cluster) for cluster in clusters[order]])
+        ax.set_xticks(range(len(clusters)), [str(cluster) for cluster in clusters])
         ax.set_yticks(range(len(classes)), names)
         ax.set(xlabel="cluster, in the order of its class", ylabel="class")
         ax.set_title(f"{counts[rows, range(len(rows))].sum() / len(y_true):.1%} in the framed cells")

@@ -1,0 +1,21 @@
+"""Scores of a clustering: against labels (survey 4.1), and without any (survey 4.2)."""
+
+from dctutor.metrics.external import Confusion, ari, clustering_accuracy, confusion_matrix, match_labels, nmi, scores
+from dctutor.metrics.internal import calinski_harabasz, davies_bouldin, silhouette, silhouette_samples
+from dctutor.metrics.reporting import Report, report
+
+__all__ = [
+    "Confusion",
+    "Report",
+    "ari",
+    "calinski_harabasz",
+    "clustering_accuracy",
+    "confusion_matrix",
+    "davies_bouldin",
+    "match_labels",
+    "nmi",
+    "report",
+    "scores",
+    "silhouette",
+    "silhouette_samples",
+]

@@ -1,0 +1,139 @@
+"""Scores of a clustering that need no labels, only the samples or their codes (survey 4.2).
+
+They are scikit-learn's, with one rule more: a score is NaN where it is not defined, which is with fewer than 2 or more
+than n - 1 clusters. So a fit that collapsed into one cluster gets a row in a table, not an error.
+
+All three reward compact, separate clusters in the space they are given. Two clusterings can be compared only in one
+and the same space, and a space that was trained to have such clusters will score well.
+"""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn import metrics
+
+from dctutor._validation import check_integer
+
+__all__ = ["calinski_harabasz", "davies_bouldin", "silhouette", "silhouette_samples"]
+
+
+def _points(Z: ArrayLike, labels: ArrayLike) -> tuple[NDArray[np.float64], NDArray, bool]:
+    """Return checked points and clusters, and whether their number allows a score."""
+    points, found = np.asarray(Z, dtype=np.float64), np.asarray(labels)
+    if points.ndim != 2 or 0 in points.shape:
+        raise ValueError(f"Z: expected a table of shape (n, p) with n, p >= 1, got shape {points.shape}")
+    if not np.isfinite(points).all():
+        raise ValueError("Z: expected finite numbers, got NaN or infinity")
+    if found.shape != (len(points),):
+        raise ValueError(f"labels: expected shape ({len(points)},), one entry a row of Z, got shape {found.shape}")
+    return points, found, 2 <= len(np.unique(found)) <= len(points) - 1
+
+
+def silhouette_samples(Z: ArrayLike, labels: ArrayLike) -> NDArray[np.float64]:
+    """How much closer each sample is to its own cluster than to the next one (Rousseeuw 1987).
+
+    With a the mean distance to the other samples of its cluster, and b the smallest mean distance to the samples of
+    another cluster, a sample gets (b - a) / max(a, b). Time grows with the square of n.
+
+    Parameters
+    ----------
+    Z : array-like of shape (n, p)
+        Samples or codes.
+    labels : array-like of shape (n,)
+        Clusters.
+
+    Returns
+    -------
+    ndarray of shape (n,)
+        In [-1, 1]; 0 for a sample that is alone in its cluster. All NaN with fewer than 2 or more than n - 1 clusters.
+
+    Raises
+    ------
+    ValueError
+        If `Z` is not a table of finite numbers, or `labels` does not fit it.
+    """
+    points, found, defined = _points(Z, labels)
+    return metrics.silhouette_samples(points, found) if defined else np.full(len(points), np.nan)
+
+
+def silhouette(Z: ArrayLike, labels: ArrayLike, *, sample_size: int | None = None, random_state: int = 0) -> float:
+    """Mean of `silhouette_samples` (Rousseeuw 1987).
+
+    Parameters
+    ----------
+    Z : array-like of shape (n, p)
+        Samples or codes.
+    labels : array-like of shape (n,)
+        Clusters.
+    sample_size : int or None, default=None
+        Score so many samples, drawn at random, among themselves, as an estimate for large n. None takes all.
+    random_state : int, default=0
+        Seed of the draw.
+
+    Returns
+    -------
+    float
+        In [-1, 1], higher is better. NaN with fewer than 2 or more than n - 1 clusters among those scored.
+
+    Raises
+    ------
+    TypeError
+        If `sample_size` is not an integer.
+    ValueError
+        If `Z` is not a table of finite numbers, `labels` does not fit it, or `sample_size` is below 2.
+    """
+    points, found, _ = _points(Z, labels)
+    if sample_size is not None and check_integer("sample_size", sample_size, minimum=2) < len(points):
+        drawn = np.random.default_rng(random_state).choice(len(points), sample_size, replace=False)
+        points, found = points[drawn], found[drawn]
+    return float(silhouette_samples(points, found).mean())
+
+
+def davies_bouldin(Z: ArrayLike, labels: ArrayLike) -> float:
+    """For each cluster, how much it overlaps with its worst neighbour; on average (Davies & Bouldin 1979).
+
+    The overlap of two clusters is the sum of their mean distances to the centre, over the distance of the centres.
+
+    Parameters
+    ----------
+    Z : array-like of shape (n, p)
+        Samples or codes.
+    labels : array-like of shape (n,)
+        Clusters.
+
+    Returns
+    -------
+    float
+        At least 0, lower is better. NaN with fewer than 2 or more than n - 1 clusters.
+
+    Raises
+    ------
+    ValueError
+        If `Z` is not a table of finite numbers, or `labels` does not fit it.
+    """
+    points, found, defined = _points(Z, labels)
+    return float(metrics.davies_bouldin_score(points, found)) if defined else float("nan")
+
+
+def calinski_harabasz(Z: ArrayLike, labels: ArrayLike) -> float:
+    """Variance between clusters over variance within them, each by its degrees of freedom (Caliński & Harabasz 1974).
+
+    Parameters
+    ----------
+    Z : array-like of shape (n, p)
+        Samples or codes.
+    labels : array-like of shape (n,)
+        Clusters.
+
+    Returns
+    -------
+    float
+        At least 0, higher is better; it grows with n. NaN with fewer than 2 or more than n - 1 clusters. Where every
+        sample lies on its cluster's centre, the ratio would be infinite, and scikit-learn's answer is 1.
+
+    Raises
+    ------
+    ValueError
+        If `Z` is not a table of finite numbers, or `labels` does not fit it.
+    """
+    points, found, defined = _points(Z, labels)
+    return float(metrics.calinski_harabasz_score(points, found)) if defined else float("nan")
