@@ -26,6 +26,7 @@ _MODULES = (
     "architectures",
     "datasets",
     "estimator",
+    "features",
     "losses",
     "methods",
     "metrics",

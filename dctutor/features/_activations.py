@@ -1,0 +1,140 @@
+"""Activations of a trained network's layers."""
+
+import numbers
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from dctutor._validation import check_integer
+
+__all__ = ["activations"]
+
+Read = Callable[[Tensor], list[Tensor]]
+
+
+def activations(
+    network: nn.Module,
+    X: Float[np.ndarray, "n ..."] | Tensor,
+    layers: Sequence[int] | Sequence[str] | None = None,
+    *,
+    maps: str = "mean",
+    batch_size: int = 1024,
+) -> list[Float[np.ndarray, "n width"]]:
+    """Activations of layers of a network, one table a layer (survey 5.1).
+
+    The network runs on its own device, in evaluation mode and without gradients; afterwards it is in the mode it
+    was in.
+
+    Parameters
+    ----------
+    network : nn.Module
+        A trained network. That of a fitted `DeepClusterer` expects ``X * model.scale_``.
+    X : array or Tensor of shape (n, ...)
+        Inputs as the network takes them.
+    layers : sequence of int or of str, optional
+        Places in what ``network.layer_outputs(x)`` returns, by default all; or names from
+        ``network.named_modules()``, for any network.
+    maps : {"mean", "flatten"}, default="mean"
+        What becomes of an output of shape (n, C, H, W), or with any other axes after the second: the mean of each
+        channel over all positions (Garcia-Gasulla et al. 2017, spatial average pooling), or all values in a row.
+    batch_size : int, default=1024
+        Inputs a pass.
+
+    Returns
+    -------
+    list of ndarray
+        For each layer, in the order of ``layers``, an array of shape (n, width), float32.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not what it has to be, or a named layer does not give one such output a pass.
+    """
+    if maps not in ("mean", "flatten"):
+        raise ValueError(f"maps: expected 'mean' or 'flatten', got {maps!r}")
+    check_integer("batch_size", batch_size, minimum=1)
+    x = X if isinstance(X, Tensor) else np.asarray(X)
+    if x.ndim < 2 or not len(x):
+        raise ValueError(f"X: expected shape (n, ...) with n >= 1, got {tuple(x.shape)}")
+    weights = next(network.parameters(), torch.empty(0))
+    modes = [(module, module.training) for module in network.modules()]
+    parts = []
+    try:
+        network.eval()
+        with torch.no_grad(), _reader(network, layers, maps) as read:
+            for start in range(0, len(x), batch_size):
+                batch = torch.asarray(x[start : start + batch_size], device=weights.device, copy=True)
+                parts.append(read(batch.to(weights.dtype) if batch.is_floating_point() else batch))
+    finally:
+        for module, training in modes:
+            module.training = training
+    return [torch.cat(of_layer).numpy() for of_layer in zip(*parts, strict=True)]
+
+
+@contextmanager
+def _reader(network: nn.Module, layers: Any, maps: str) -> Iterator[Read]:
+    """Give a function from a batch to the reduced outputs of ``layers``."""
+    known = dict(network.named_modules())
+    if layers is None or _all_are(layers, numbers.Integral):
+        every: Any = getattr(network, "layer_outputs", None)
+        if every is None:
+            raise ValueError(f"layers: this network has no layer_outputs; expected names such as {list(known)[1:9]}")
+
+        def read_places(batch: Tensor) -> list[Tensor]:
+            outputs = every(batch)
+            for i in layers or ():
+                if not -len(outputs) <= i < len(outputs):
+                    raise ValueError(f"layers: expected places among the {len(outputs)} layers, got {i}")
+            places = range(len(outputs)) if layers is None else layers
+            return [_reduced(outputs[i], i, len(batch), maps) for i in places]
+
+        yield read_places
+        return
+    if not _all_are(layers, str):
+        raise TypeError(f"layers: expected a sequence of integers or of names, got {layers!r}")
+    for name in layers:
+        if name not in known:
+            raise ValueError(f"layers: expected names such as {list(known)[1:9]}, got {name!r}")
+    found: dict[str, list[Tensor]] = {name: [] for name in layers}
+    size = 0
+
+    def keep(name: str) -> Callable[[nn.Module, Any, Any], None]:
+        # Reduced and copied here and now: an in-place ReLU behind this layer would change it.
+        return lambda module, inputs, output: found[name].append(_reduced(output, name, size, maps))
+
+    def read_names(batch: Tensor) -> list[Tensor]:
+        nonlocal size
+        size = len(batch)
+        network(batch)
+        for name, outputs in found.items():
+            if len(outputs) != 1:
+                raise ValueError(f"layers: expected layers that run once a pass; {name!r} ran {len(outputs)} times")
+        last = {name: outputs.pop() for name, outputs in found.items()}
+        return [last[name] for name in layers]
+
+    hooks = [known[name].register_forward_hook(keep(name)) for name in found]
+    try:
+        yield read_names
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _all_are(layers: Any, kind: type) -> bool:
+    if isinstance(layers, str) or not isinstance(layers, Sequence | range) or not len(layers):
+        return False
+    return all(isinstance(layer, kind) and not isinstance(layer, bool) for layer in layers)
+
+
+def _reduced(output: Any, layer: int | str, n: int, maps: str) -> Tensor:
+    if not isinstance(output, Tensor) or output.ndim < 2 or len(output) != n:
+        got = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
+        raise ValueError(f"layers: expected layer {layer!r} to give a tensor of shape ({n}, width, ...), got {got}")
+    values = output.float()
+    values = values.flatten(2).mean(2) if maps == "mean" and values.ndim > 2 else values.flatten(1)
+    return values.to("cpu", copy=True)
