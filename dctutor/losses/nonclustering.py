@@ -56,7 +56,8 @@ def self_augmentation(
 
     .. math:: L_{SAT} = -\frac{1}{M} \sum_{m=1}^{M} s\big(f(x_m), f(T(x_m))\big)
 
-    The original is what its copy should become like: no gradient flows through it.
+    IMSAT holds the original fixed while its copy learns to agree: pass ``original.detach()``. With codes in place of
+    probabilities do not: where nothing bounds the codes, chasing a target that the same network moves can diverge.
 
     Parameters
     ----------
@@ -82,7 +83,6 @@ def self_augmentation(
         raise ValueError(
             f"augmented: expected the shape of original, {tuple(original.shape)}, got {tuple(augmented.shape)}"
         )
-    original = original.detach()
     if similarity == "cross_entropy":
         # The floor keeps log finite.
         return -(original * augmented.clamp_min(torch.finfo(augmented.dtype).tiny).log()).sum(1).mean()
