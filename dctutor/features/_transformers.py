@@ -140,7 +140,7 @@ class FullNetworkEmbedding(OneToOneFeatureMixin, _Layers):
 
     Attributes
     ----------
-    mean_, scale_ : ndarray of shape (n_features_in_,)
+    mean_, scale_ : ndarray of shape (n_features,)
         Mean and standard deviation of each feature; 0 for the latter where the feature is constant.
     widths_ : list of int
         Number of features of each layer.
@@ -183,7 +183,7 @@ class FullNetworkEmbedding(OneToOneFeatureMixin, _Layers):
         return self
 
     def transform(self, X: Layers) -> NDArray:
-        """Values -1, 0 and 1 for the layers ``X``, given as to `fit`; shape (n, n_features_in_), floats."""
+        """Values -1, 0 and 1 for the layers ``X``, given as to `fit`; shape (n, n_features), floats."""
         check_is_fitted(self)
         joined, varies = self._joined(X, reset=False), self.scale_ > 0
         high = (joined > self.mean_ + self.upper * self.scale_) & varies
