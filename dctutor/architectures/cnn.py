@@ -15,7 +15,7 @@ __all__ = ["CNN", "TransposedCNN"]
 class CNN(nn.Module):
     """Convolutions, each halving height and width, then one dense layer.
 
-    The convolutions halve by taking every second position (stride 2), as in Guo et al. (2017b), DCEC, and
+    The convolutions halve by taking every second position (stride 2), as in Guo et al. (2017), DCEC, and
     Radford et al. (2016); the survey's figure shows the older max pooling. An odd size is rounded up.
 
     Parameters
