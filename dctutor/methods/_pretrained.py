@@ -28,9 +28,9 @@ class PretrainedClusterer(DeepClusterer):
         Number of clusters, K.
     widths : sequence of int, default=(500, 500, 2000, 10)
         Widths of the encoder's layers; the last is that of the embedding.
-    layerwise_epochs : int, default=40
+    layerwise_epochs : int, default=10
         Passes over the data for each pair of layers, greedily.
-    pretrain_epochs : int, default=60
+    pretrain_epochs : int, default=80
         Passes over the data for the whole autoencoder.
     noise : float, default=0.2
         Share of inputs set to zero in pre-training, in [0, 1).
@@ -44,8 +44,8 @@ class PretrainedClusterer(DeepClusterer):
     """
 
     widths: Sequence[int] = (500, 500, 2000, 10)
-    layerwise_epochs: int = 40
-    pretrain_epochs: int = 60
+    layerwise_epochs: int = 10
+    pretrain_epochs: int = 80
     noise: float = 0.2
     pretrain_learning_rate: float = 1e-3
     autoencoder: Autoencoder | None = None
