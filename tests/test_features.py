@@ -11,6 +11,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import nn
+from torchvision.models import resnet18
 
 from dctutor.architectures import Autoencoder
 from dctutor.features import FullNetworkEmbedding, MultiLayerPCA, activations
@@ -97,8 +98,7 @@ def test_the_network_is_left_as_it_was():
 
 
 def test_a_network_of_torchvision():
-    torchvision = pytest.importorskip("torchvision")
-    network = torchvision.models.resnet18(weights=None)
+    network = resnet18(weights=None)
     X = rng.normal(size=(3, 3, 32, 32)).astype(np.float32)
     found = activations(network, X, ["layer1", "layer4", "avgpool", "fc"], batch_size=2)
     assert [table.shape for table in found] == [(3, 64), (3, 512), (3, 512), (3, 1000)]
