@@ -1,9 +1,11 @@
 """The scikit-learn estimator that every method of the book is."""
 
+import math
 import os
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -22,6 +24,10 @@ from dctutor.training import Loop
 __all__ = ["DeepClusterer"]
 
 Floats = NDArray[np.float32]
+
+
+def _shape(X: Any) -> tuple[int, ...]:
+    return np.shape(X) if hasattr(X, "shape") or isinstance(X, list | tuple) else ()
 
 
 # A dataclass writes the constructor that scikit-learn asks for: arguments stored as given, nothing else.
@@ -75,7 +81,12 @@ class DeepClusterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMi
         Wall-clock time of the fit, over all the stretches that checkpoints joined.
     n_features_in_ : int
         Width of the (flattened) input.
+    image_shape_ : (C, H, W) or None
+        Shape of one sample, where the data were images or ``image_shape`` said that they are.
     """
+
+    # Names of the fitted arrays that a method has beside those above, for saving.
+    _arrays: ClassVar[tuple[str, ...]] = ()
 
     n_clusters: int = 10
     _: KW_ONLY
@@ -114,6 +125,10 @@ class DeepClusterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMi
     def _assign(self, z: Tensor, centers: Tensor) -> Tensor:
         """Soft assignments of embedded samples: (n, p) to (n, n_clusters)."""
         return student_t(z, centers)
+
+    def _label(self, x: Floats) -> NDArray[np.int64]:
+        """Label the scaled training data; by default the most probable cluster of each sample."""
+        return self._soft_assignments(x).argmax(1)
 
     # What a user calls
 
@@ -154,6 +169,7 @@ class DeepClusterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMi
         x = self._validate(X, reset=True)
         if len(x) < self.n_clusters:
             raise ValueError(f"X: expected at least n_clusters={self.n_clusters} samples, got n_samples={len(x)}")
+        self.image_shape_ = self._image_shape(_shape(X), x.shape[1])
         power = float(np.mean(np.square(x, dtype=np.float64)))
         # Below the smallest normal float32, the scale would overflow: such data is zero.
         self.scale_ = 1 / power**0.5 if power**0.5 > np.finfo(np.float32).tiny else 1.0
@@ -178,7 +194,7 @@ class DeepClusterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMi
         self.cluster_centers_ = centers.detach().float().cpu().numpy()
         self.history_, self.snapshots_, self.n_iter_ = loop.history, loop.snapshots, loop.epochs
         loop.check_finite(embedding=torch.from_numpy(self._batched(self._embed, x)), centers=centers)
-        self.labels_ = self._soft_assignments(x).argmax(1)
+        self.labels_ = self._label(x)
         self.seconds_ = loop.seconds
 
     def predict(self, X: ArrayLike) -> NDArray[np.int64]:
@@ -247,7 +263,7 @@ class DeepClusterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMi
 
     def _validate(self, X: ArrayLike, *, reset: bool) -> Floats:
         try:
-            shape = np.shape(X) if hasattr(X, "shape") or isinstance(X, list | tuple) else ()
+            shape = _shape(X)
             if len(shape) in (3, 4):
                 X = np.asarray(X).reshape(shape[0], -1) if shape[0] else np.empty((0, int(np.prod(shape[1:]))))
             least = 2 if reset else 1
@@ -256,6 +272,21 @@ class DeepClusterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMi
             if "X" in str(error):
                 raise
             raise type(error)(f"X: {error}") from error
+
+    def _image_shape(self, shape: tuple[int, ...], width: int) -> tuple[int, ...] | None:
+        """Shape of an image, as the data shows it or the argument ``image_shape``, if there is one, says."""
+        seen = (1, *shape[1:]) if len(shape) == 3 else shape[1:] if len(shape) == 4 else None
+        given = getattr(self, "image_shape", None)
+        if given is None:
+            return seen
+        if not isinstance(given, Sequence) or isinstance(given, str) or len(given) != 3:
+            raise TypeError(f"image_shape: expected (C, H, W) or None, got {given!r}")
+        for size in given:
+            check_integer("image_shape", size, minimum=1)
+        if math.prod(given) != width or (seen is not None and tuple(given) != seen):
+            found = f"{width} features" if seen is None else f"images of shape {seen}"
+            raise ValueError(f"image_shape: expected the shape of a sample, which has {found}, got {tuple(given)}")
+        return tuple(int(size) for size in given)
 
     def _scaled(self, X: ArrayLike) -> Floats:
         return self._validate(X, reset=False) * np.float32(self.scale_)

@@ -113,11 +113,13 @@ def run(
     folder.mkdir(parents=True, exist_ok=True)
     made = getattr(methods, method)
     known = made().get_params()
+    of_data = {"n_clusters": len(data.label_names), "image_shape": data.image_shape}
+    of_data = {key: value for key, value in of_data.items() if key in known}
     chosen = {key: value for key, value in PROFILES[profile].items() if key in known} | dict(settings or {})
     unknown = sorted(chosen.keys() - known.keys())
     if unknown:
         raise ValueError(f"settings: {method} does not take {', '.join(unknown)}")
-    estimator = made(**{"n_clusters": len(data.label_names), **chosen, "random_state": seed, "checkpoint": checkpoint})
+    estimator = made(**{**of_data, **chosen, "random_state": seed, "checkpoint": checkpoint})
     try:
         estimator.fit(data.X)
     except FloatingPointError:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["fingerprint", "load", "plain", "save"]
 
+_ARRAYS = ("cluster_centers_", "labels_", "snapshot_index_")
 Estimator = TypeVar("Estimator", bound="DeepClusterer")
 
 
@@ -46,7 +47,13 @@ def fingerprint(estimator: "DeepClusterer", x: NDArray[np.float32], seed: int) -
         del parameters[name]
     # A RandomState instance is known by what it gives; without a seed, any checkpoint's will do.
     parameters["random_state"] = None if estimator.random_state is None else seed
-    facts = [type(estimator).__name__, parameters, x.shape, hashlib.sha256(x.tobytes()).hexdigest()]
+    facts = [
+        type(estimator).__name__,
+        parameters,
+        x.shape,
+        estimator.image_shape_,
+        hashlib.sha256(x.tobytes()).hexdigest(),
+    ]
     for value in estimator.get_params(deep=False).values():
         if isinstance(value, nn.Module):
             total = hashlib.sha256()
@@ -59,7 +66,7 @@ def fingerprint(estimator: "DeepClusterer", x: NDArray[np.float32], seed: int) -
 def save(estimator: "DeepClusterer", path: str | os.PathLike[str]) -> None:
     """Write a fitted estimator; see `DeepClusterer.save`."""
     tensors = {f"network/{name}": value for name, value in estimator.network_.state_dict().items()}
-    for name in ("cluster_centers_", "labels_", "snapshot_index_"):
+    for name in (*_ARRAYS, *estimator._arrays):
         tensors[name] = torch.from_numpy(getattr(estimator, name))
     shots, shot_facts = to_tensors(estimator.snapshots_)
     facts = {
@@ -68,6 +75,7 @@ def save(estimator: "DeepClusterer", path: str | os.PathLike[str]) -> None:
         "parameters": _parameters(estimator),
         "n_features_in_": estimator.n_features_in_,
         "feature_names_in_": list(getattr(estimator, "feature_names_in_", ())),
+        "image_shape_": estimator.image_shape_,
         "scale_": estimator.scale_,
         "n_iter_": estimator.n_iter_,
         "seconds_": estimator.seconds_,
@@ -90,9 +98,11 @@ def load(cls: type[Estimator], path: str | os.PathLike[str]) -> Estimator:
         # JSON has no tuples; the arguments that are sequences are tuples.
         parameters = {k: tuple(v) if isinstance(v, list) else v for k, v in facts["parameters"].items()}
         estimator = found(**parameters)
+        shape = facts["image_shape_"]
+        estimator.image_shape_ = None if shape is None else tuple(shape)
         network = estimator._build_network(facts["n_features_in_"])
         network.load_state_dict({k[8:]: v for k, v in tensors.items() if k.startswith("network/")})
-        for name in ("cluster_centers_", "labels_", "snapshot_index_"):
+        for name in (*_ARRAYS, *found._arrays):
             setattr(estimator, name, tensors[name].numpy())
         estimator.snapshots_ = from_tensors(tensors, facts["snapshots"])
         for name in ("n_features_in_", "scale_", "n_iter_", "seconds_", "history_"):

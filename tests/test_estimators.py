@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from sklearn.base import clone
-from small_fits import METHODS, blobs, small
+from small_fits import METHODS, PRETRAINED, blobs, small
 
 CODE = """
 import json, sys
@@ -58,11 +58,17 @@ def test_attributes_that_the_documentation_promises(method):
     X, _ = blobs(60)
     fitted = small(method, snapshot_every=1).fit(X)
     assert fitted.labels_.shape == (60,) and fitted.labels_.dtype.kind == "i"
-    assert fitted.cluster_centers_.shape == (3, 3)
-    assert fitted.n_features_in_ == 8 and fitted.n_iter_ == 3 and fitted.scale_ > 0
+    width = fitted.transform(X).shape[1]
+    assert fitted.cluster_centers_.shape == (3, width) and fitted.image_shape_ is None
+    assert fitted.n_features_in_ == 8 and fitted.n_iter_ > 0 and fitted.scale_ > 0
     assert fitted.seconds_ > 0 and not fitted.network_.training
-    assert list(fitted.get_feature_names_out()) == [f"{method.__name__.lower()}{i}" for i in range(3)]
-    assert {"layer 1", "layer 2", "pretrain"} <= fitted.history_.keys()
+    assert list(fitted.get_feature_names_out()) == [f"{method.__name__.lower()}{i}" for i in range(width)]
     for table in fitted.history_.values():
         assert len({len(column) for column in table.values()}) == 1
     assert {len(shot.embedding) for shot in fitted.snapshots_} == {60} == {len(fitted.snapshot_index_)}
+
+
+@pytest.mark.parametrize("method", PRETRAINED, ids=lambda method: method.__name__)
+def test_history_has_each_stage_of_pretraining(method):
+    fitted = small(method).fit(blobs(60)[0])
+    assert {"layer 1", "layer 2", "pretrain"} <= fitted.history_.keys() and fitted.n_iter_ == 3

@@ -1,7 +1,7 @@
-"""The data that the book clusters: three bundled samples and three sets that are downloaded once.
+"""The data that the book clusters: three bundled samples and five sets that are downloaded once.
 
-``load_dataset("mnist-5k")`` needs no network. ``"mnist"``, ``"fashion"`` and ``"hapt"`` are looked for under
-``data_home``, else ``$DCTUTOR_DATA``, else the platform's cache folder, and downloaded when they are missing.
+``load_dataset("mnist-5k")`` needs no network. ``"mnist"``, ``"fashion"``, ``"hapt"``, ``"orl"`` and ``"coil-20"`` are
+looked for under ``data_home``, else ``$DCTUTOR_DATA``, else the platform's cache folder, and downloaded when missing.
 """
 
 import os
@@ -11,7 +11,7 @@ import numpy as np
 
 from dctutor.datasets._catalog import ENTRIES, Dataset, DatasetUnavailableError
 from dctutor.datasets._fetch import locate
-from dctutor.datasets._read import read_bundled, read_hapt, read_hapt_names, read_images
+from dctutor.datasets._read import read, read_bundled, read_hapt_names
 
 __all__ = ["Dataset", "DatasetUnavailableError", "available_datasets", "load_dataset"]
 
@@ -30,15 +30,15 @@ def load_dataset(
 
     Parameters
     ----------
-    name : {"digits", "mnist-5k", "fashion-5k", "mnist", "fashion", "hapt"}
+    name : {"digits", "mnist-5k", "fashion-5k", "mnist", "fashion", "hapt", "orl", "coil-20"}
         The first three come with the package or with scikit-learn and need no network.
     split : {"all", "train", "test"}, default "all"
         ``"all"`` is the training rows followed by the test rows. ``mnist``, ``fashion`` and ``hapt`` have
-        their official split. In the bundled sets the first four fifths of each class, in file order, are
+        their official split. In the other sets the first four fifths of each class, in file order, are
         ``"train"`` and the rest is ``"test"``; rows keep the file's order inside a split.
     data_home : path, optional
-        Folder that holds ``MNIST/raw``, ``FashionMNIST/raw`` and ``HAPT``. By default ``$DCTUTOR_DATA``, and
-        without that variable the platform's cache folder. Ignored by the bundled sets.
+        Folder that holds ``MNIST/raw``, ``FashionMNIST/raw``, ``HAPT``, ``ORL`` and ``COIL20``. By default
+        ``$DCTUTOR_DATA``, and without that variable the platform's cache folder. Ignored by the bundled sets.
     download : bool, default True
         Fetch a set that is missing. With ``False`` a missing set is an error.
 
@@ -65,14 +65,12 @@ def load_dataset(
         parts = [read_bundled(name, part) for part in _SPLITS[split]]
     else:
         folder = locate(entry, None if data_home is None else Path(data_home), download)
+        parts = [read(entry, folder, part) for part in _SPLITS[split]]
         if name == "hapt":
-            parts = [read_hapt(folder, part) for part in _SPLITS[split]]
             label_names = read_hapt_names(folder)
             found = {part: len(y) for part, (_, y) in zip(_SPLITS[split], parts, strict=True)}
             if not found.items() <= dict(entry.sizes).items():
                 description += f" This copy is not the official one (rows: {found}): call it re-extracted."
-        else:
-            parts = [read_images(entry, folder, part) for part in _SPLITS[split]]
     X = np.concatenate([X for X, _ in parts]).astype(np.float32, copy=False)
     if entry.image_shape is not None:
         X /= np.float32(entry.levels)

@@ -77,7 +77,7 @@ class Entry:
     levels: int = 255  # brightest pixel value in the stored files
     folder: str | None = None
     files: tuple[str, ...] = ()
-    sizes: tuple[tuple[str, int], ...] = ()  # official number of rows of each split
+    sizes: tuple[tuple[str, int], ...] = ()  # number of rows of each official split, or of "all" where there is none
 
 
 _DIGITS = tuple("0123456789")
@@ -167,6 +167,33 @@ _ALL = (
             "activity_labels.txt",
         ),
         sizes=(("train", 7_767), ("test", 3_162)),
+    ),
+    Entry(
+        name="orl",
+        image_shape=(1, 32, 32),
+        label_names=tuple(f"person {i}" for i in range(1, 41)),
+        licence="free with credit to AT&T Laboratories Cambridge",
+        citation="F. S. Samaria and A. C. Harter. Parameterisation of a stochastic model for human face "
+        "identification. IEEE Workshop on Applications of Computer Vision, 138-142, 1994. doi:10.1109/ACV.1994.341300",
+        source="https://cam-orl.co.uk/facedatabase.html",
+        description="400 portraits of 40 people, 32x32 pixels.",
+        folder="ORL",
+        files=("ORL_32x32.mat",),
+        sizes=(("all", 400),),
+    ),
+    Entry(
+        name="coil-20",
+        image_shape=(1, 32, 32),
+        label_names=tuple(f"object {i}" for i in range(1, 21)),
+        levels=1,
+        licence="free for research (Columbia University)",
+        citation="S. A. Nene, S. K. Nayar and H. Murase. Columbia object image library (COIL-20). Technical report "
+        "CUCS-005-96, Columbia University, 1996.",
+        source="https://www.cs.columbia.edu/CAVE/software/softlib/coil-20.php",
+        description="1,440 photographs of 20 objects, each turned in steps of 5 degrees, 32x32 pixels.",
+        folder="COIL20",
+        files=("COIL20.mat",),
+        sizes=(("all", 1_440),),
     ),
 )
 ENTRIES = {entry.name: entry for entry in _ALL}

@@ -27,12 +27,24 @@ def read_bundled(name: str, split: str) -> tuple[np.ndarray, np.ndarray]:
         with np.load(SAMPLES / f"{name}.npz", allow_pickle=False) as stored:
             X, y = stored["images"], stored["labels"]
         X = X.reshape(len(X), -1)
+    return _part(X, y, split)
+
+
+def _part(X: np.ndarray, y: np.ndarray, split: str) -> tuple[np.ndarray, np.ndarray]:
+    """The first four fifths of each class, or the rest, of a set that has no official split."""
     train = np.zeros(len(y), dtype=bool)
     for label in np.unique(y):
         rows = np.flatnonzero(y == label)
         train[rows[: len(rows) * 4 // 5]] = True
     rows = np.flatnonzero(train if split == "train" else ~train)
     return X[rows], y[rows]
+
+
+def read(entry: Entry, folder: Path, split: str) -> tuple[np.ndarray, np.ndarray]:
+    """Samples (n, d) and labels (n,) of the split ``"train"`` or ``"test"`` of a downloaded set."""
+    if entry.name == "hapt":
+        return read_hapt(folder, split)
+    return (read_matlab if entry.files[0].endswith(".mat") else read_images)(entry, folder, split)
 
 
 def read_idx(path: Path, shape: tuple[int, ...]) -> np.ndarray:
@@ -71,6 +83,32 @@ def read_images(entry: Entry, folder: Path, split: str) -> tuple[np.ndarray, np.
     if set(np.unique(y)) != set(range(len(entry.label_names))):
         raise _damaged(labels, f"its labels are not the numbers 0 to {len(entry.label_names) - 1}")
     return X.reshape(n_rows, -1), y
+
+
+def read_matlab(entry: Entry, folder: Path, split: str) -> tuple[np.ndarray, np.ndarray]:
+    """Pixels (n, d) and labels (n,), from 0, of one part of a set that is one MATLAB file.
+
+    Its ``fea`` holds an image a row, column after column as MATLAB does, its ``gnd`` the labels from 1.
+    """
+    from scipy.io import loadmat
+
+    assert entry.image_shape is not None
+    path, (_, n_rows), (_, height, width) = folder / entry.files[0], entry.sizes[0], entry.image_shape
+    try:
+        tables = loadmat(path)
+        X, y = tables["fea"], tables["gnd"]
+    except Exception as error:  # its parser raises what the damage makes of it
+        raise _damaged(path, f"{type(error).__name__}: {error}") from error
+    if X.shape != (n_rows, height * width) or y.shape != (n_rows, 1):
+        raise _damaged(
+            path, f"expected fea {(n_rows, height * width)} and gnd {(n_rows, 1)}, found {X.shape} and {y.shape}"
+        )
+    if X.dtype.kind not in "uif" or not (X.min() >= 0 and X.max() <= entry.levels):  # NaN fails this too
+        raise _damaged(path, f"a pixel is outside [0, {entry.levels}]")
+    if set(y.ravel().tolist()) != set(range(1, len(entry.label_names) + 1)):
+        raise _damaged(path, f"its labels are not the numbers 1 to {len(entry.label_names)}")
+    X = X.reshape(n_rows, width, height).transpose(0, 2, 1).reshape(n_rows, -1)
+    return _part(X, y.ravel().astype(np.int64) - 1, split)
 
 
 def read_hapt(folder: Path, split: str) -> tuple[np.ndarray, np.ndarray]:

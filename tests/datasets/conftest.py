@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torchvision.datasets
 
-from dctutor.datasets import _catalog, _fetch
+from dctutor.datasets import _catalog, _sources
 
 N_TRAIN, N_TEST = 20, 10
 
@@ -108,8 +108,8 @@ def mirror(monkeypatch):
         entry = dataclasses.replace(_catalog.ENTRIES[name], sizes=(("train", N_TRAIN), ("test", N_TEST)))
         monkeypatch.setitem(_catalog.ENTRIES, name, entry)
         monkeypatch.setattr(source, "resources", resources)
-        monkeypatch.setitem(_fetch.SOURCES, name, (f"{server.address}/{name}/",))
-    monkeypatch.setitem(_fetch.SOURCES, "hapt", (f"{server.address}/hapt.zip",))
+        monkeypatch.setitem(_sources.SOURCES, name, (f"{server.address}/{name}/",))
+    monkeypatch.setitem(_sources.SOURCES, "hapt", (f"{server.address}/hapt.zip",))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     yield server

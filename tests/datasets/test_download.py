@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dctutor.datasets import DatasetUnavailableError, _fetch, load_dataset
+from dctutor.datasets import DatasetUnavailableError, _sources, load_dataset
 
 DOWNLOADED = ("mnist", "fashion", "hapt")
 FOLDERS = {"mnist": "MNIST", "fashion": "FashionMNIST", "hapt": "HAPT"}
@@ -15,7 +15,7 @@ def refuse(mirror, monkeypatch, name):
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         address = f"http://127.0.0.1:{unused.getsockname()[1]}/hapt.zip"
-    monkeypatch.setitem(_fetch.SOURCES, name, (address,))
+    monkeypatch.setitem(_sources.SOURCES, name, (address,))
 
 
 @pytest.mark.parametrize("name", DOWNLOADED)
@@ -45,7 +45,7 @@ def _fetch_files(name):
 @pytest.mark.parametrize("name", DOWNLOADED)
 @pytest.mark.parametrize("fault", ["truncated", "corrupted", "missing", "refused"])
 def test_bad_download_is_one_clear_error_and_leaves_nothing(mirror, monkeypatch, tmp_path, name, fault):
-    good = _fetch.SOURCES[name]
+    good = _sources.SOURCES[name]
     mirror.spoil = fault
     if fault == "refused":
         refuse(mirror, monkeypatch, name)
@@ -57,14 +57,14 @@ def test_bad_download_is_one_clear_error_and_leaves_nothing(mirror, monkeypatch,
     assert "DCTUTOR_DATA" in message and "Without a network" in message  # what to do
     assert list(tmp_path.iterdir()) == []
     mirror.spoil = None
-    monkeypatch.setitem(_fetch.SOURCES, name, good)
+    monkeypatch.setitem(_sources.SOURCES, name, good)
     assert load_dataset(name, data_home=tmp_path).X.shape[0] in (30, 36)
 
 
 @pytest.mark.parametrize("name", DOWNLOADED)
 def test_second_address_is_tried(mirror, monkeypatch, tmp_path, name):
     refused = f"http://127.0.0.1:1/{name}/"
-    monkeypatch.setitem(_fetch.SOURCES, name, (refused, *_fetch.SOURCES[name]))
+    monkeypatch.setitem(_sources.SOURCES, name, (refused, *_sources.SOURCES[name]))
     assert load_dataset(name, data_home=tmp_path).X.shape[0] in (30, 36)
 
 
@@ -123,7 +123,7 @@ def test_interrupt_leaves_nothing(mirror, monkeypatch, tmp_path):
     def stop(*arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(_fetch, "_unpack", stop)
+    monkeypatch.setattr(_sources, "_unpack", stop)
     with pytest.raises(KeyboardInterrupt):
         load_dataset("hapt", data_home=tmp_path)
     assert list(tmp_path.iterdir()) == []
@@ -141,7 +141,7 @@ def test_socket_limit_is_restored(mirror, tmp_path):
 
 
 def test_silent_server_is_given_up(mirror, monkeypatch, tmp_path):
-    monkeypatch.setattr(_fetch, "TIMEOUT", 0.2)
+    monkeypatch.setattr(_sources, "TIMEOUT", 0.2)
     release = threading.Event()
     mirror.before_answer = lambda: release.wait(20)
     with pytest.raises(DatasetUnavailableError, match="timed out"):
