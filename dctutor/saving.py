@@ -47,13 +47,8 @@ def fingerprint(estimator: "DeepClusterer", x: NDArray[np.float32], seed: int) -
         del parameters[name]
     # A RandomState instance is known by what it gives; without a seed, any checkpoint's will do.
     parameters["random_state"] = None if estimator.random_state is None else seed
-    facts = [
-        type(estimator).__name__,
-        parameters,
-        x.shape,
-        estimator.image_shape_,
-        hashlib.sha256(x.tobytes()).hexdigest(),
-    ]
+    data = [x.shape, estimator.image_shape_, hashlib.sha256(x.tobytes()).hexdigest()]
+    facts = [type(estimator).__name__, parameters, *data]
     for value in estimator.get_params(deep=False).values():
         if isinstance(value, nn.Module):
             total = hashlib.sha256()

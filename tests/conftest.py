@@ -1,6 +1,6 @@
 """The marker ``full_data``: tests of the sets that are too large for the repository.
 
-``@pytest.mark.full_data("mnist", "hapt")`` names the sets a test reads; without arguments it reads all three.
+``@pytest.mark.full_data("mnist", "hapt")`` names the sets a test reads; without arguments it reads all.
 A machine that lacks one leaves those tests out and says so at the end.
 """
 

@@ -12,6 +12,8 @@ import zipfile
 import numpy as np
 import pytest
 import torchvision.datasets
+from PIL import Image
+from scipy.io import savemat
 
 from dctutor.datasets import _catalog, _sources
 
@@ -46,12 +48,35 @@ def hapt_files():
     return {name: text.encode() for name, text in files.items()}
 
 
+def faces_file():
+    # As published: the 64x64 images of 40 people are the columns of a table, each image stored by columns.
+    images = np.random.default_rng(2).integers(0, 256, (400, 64, 64), dtype=np.uint8)
+    buffer = io.BytesIO()
+    savemat(buffer, {"faces": images.transpose(0, 2, 1).reshape(400, -1).T})
+    return buffer.getvalue(), images
+
+
+def objects_files():
+    images = np.random.default_rng(3).integers(0, 256, (20, 72, 8, 8), dtype=np.uint8)
+    files = {}
+    for thing in range(20):
+        for turn in range(72):
+            buffer = io.BytesIO()
+            # Blocks of 16 pixels: small files, and each block of 4 has the value of its pixels as its mean.
+            Image.fromarray(images[thing, turn].repeat(16, 0).repeat(16, 1)).save(buffer, "png")
+            files[f"obj{thing + 1}__{turn}.png"] = buffer.getvalue()
+    return files, images
+
+
 def zipped(files, prefix=""):
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as bundle:
         for name, content in files.items():
             bundle.writestr(prefix + name, content)
     return buffer.getvalue()
+
+
+OBJECTS = objects_files()
 
 
 class Mirror:
@@ -96,10 +121,11 @@ class Mirror:
 
 @pytest.fixture
 def mirror(monkeypatch):
-    """A good mirror of all three sets; the catalogue knows its sizes and checksums."""
+    """A good mirror of all five sets; the catalogue knows its sizes and checksums."""
     server = Mirror()
     packed = {f"{name}.gz": gzip.compress(content) for name, content in image_files().items()}
-    server.files = {**packed, "hapt.zip": zipped(hapt_files())}
+    faces, objects = faces_file()[0], zipped(OBJECTS[0], "coil-20-proc/")
+    server.files = {**packed, "hapt.zip": zipped(hapt_files()), "orl.mat": faces, "coil.zip": objects}
     resources = [(name, hashlib.md5(content).hexdigest()) for name, content in packed.items()]
     for name, source in (
         ("mnist", torchvision.datasets.MNIST),
@@ -109,7 +135,9 @@ def mirror(monkeypatch):
         monkeypatch.setitem(_catalog.ENTRIES, name, entry)
         monkeypatch.setattr(source, "resources", resources)
         monkeypatch.setitem(_sources.SOURCES, name, (f"{server.address}/{name}/",))
-    monkeypatch.setitem(_sources.SOURCES, "hapt", (f"{server.address}/hapt.zip",))
+    for name, file in (("hapt", "hapt.zip"), ("orl", "orl.mat"), ("coil-20", "coil.zip")):
+        monkeypatch.setitem(_sources.SOURCES, name, (f"{server.address}/{file}",))
+    monkeypatch.setattr(_sources, "ORL_SHA256", hashlib.sha256(faces).hexdigest())
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     yield server
@@ -119,6 +147,11 @@ def mirror(monkeypatch):
 @pytest.fixture
 def make_zip():
     return zipped
+
+
+@pytest.fixture
+def small_images():
+    return {"orl": faces_file()[1], "coil-20": OBJECTS[1].reshape(-1, 8, 8)}
 
 
 @pytest.fixture

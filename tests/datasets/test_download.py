@@ -7,8 +7,9 @@ import pytest
 
 from dctutor.datasets import DatasetUnavailableError, _sources, load_dataset
 
-DOWNLOADED = ("mnist", "fashion", "hapt")
-FOLDERS = {"mnist": "MNIST", "fashion": "FashionMNIST", "hapt": "HAPT"}
+FOLDERS = {"mnist": "MNIST", "fashion": "FashionMNIST", "hapt": "HAPT", "orl": "ORL", "coil-20": "COIL20"}
+DOWNLOADED = tuple(FOLDERS)
+ROWS = {"mnist": 30, "fashion": 30, "hapt": 36, "orl": 400, "coil-20": 1440}
 
 
 def refuse(mirror, monkeypatch, name):
@@ -28,18 +29,20 @@ def test_download_once_in_the_official_layout(mirror, tmp_path, name):
     assert np.array_equal(data.X, np.concatenate([train.X, test.X]))
     assert [p.name for p in tmp_path.iterdir()] == [FOLDERS[name]]
     found = {p.relative_to(tmp_path / FOLDERS[name]).as_posix() for p in tmp_path.rglob("*") if p.is_file()}
-    prefix = "" if name == "hapt" else "raw/"
-    assert found == {prefix + file for file in _fetch_files(name)}
+    assert found == _stored_files(name)
     before = len(mirror.requests)
     mirror.spoil = "missing"
     load_dataset(name, data_home=tmp_path)
     assert len(mirror.requests) == before
 
 
-def _fetch_files(name):
-    images = {f"{p}-{k}-ubyte" for p in ("train", "t10k") for k in ("images-idx3", "labels-idx1")}
-    tables = {f"{p}/{t}_{p.lower()}.txt" for p in ("Train", "Test") for t in ("X", "y", "subject_id")}
-    return tables | {"activity_labels.txt"} if name == "hapt" else images
+def _stored_files(name):
+    if name == "hapt":
+        tables = {f"{p}/{t}_{p.lower()}.txt" for p in ("Train", "Test") for t in ("X", "y", "subject_id")}
+        return tables | {"activity_labels.txt"}
+    matlab = {"orl": {"ORL_32x32.mat"}, "coil-20": {"COIL20.mat"}}
+    images = {f"raw/{p}-{k}-ubyte" for p in ("train", "t10k") for k in ("images-idx3", "labels-idx1")}
+    return matlab.get(name, images)
 
 
 @pytest.mark.parametrize("name", DOWNLOADED)
@@ -58,14 +61,14 @@ def test_bad_download_is_one_clear_error_and_leaves_nothing(mirror, monkeypatch,
     assert list(tmp_path.iterdir()) == []
     mirror.spoil = None
     monkeypatch.setitem(_sources.SOURCES, name, good)
-    assert load_dataset(name, data_home=tmp_path).X.shape[0] in (30, 36)
+    assert len(load_dataset(name, data_home=tmp_path).X) == ROWS[name]
 
 
 @pytest.mark.parametrize("name", DOWNLOADED)
 def test_second_address_is_tried(mirror, monkeypatch, tmp_path, name):
     refused = f"http://127.0.0.1:1/{name}/"
     monkeypatch.setitem(_sources.SOURCES, name, (refused, *_sources.SOURCES[name]))
-    assert load_dataset(name, data_home=tmp_path).X.shape[0] in (30, 36)
+    assert len(load_dataset(name, data_home=tmp_path).X) == ROWS[name]
 
 
 def test_download_false_asks_nothing(mirror, tmp_path):
@@ -156,6 +159,21 @@ def test_hapt_archive_layouts(mirror, tmp_path, make_zip, hapt_originals, layout
     mirror.files["hapt.zip"] = make_zip({"HAPT Data Set.zip": archive}) if layout == "zip in zip" else archive
     data = load_dataset("hapt", data_home=tmp_path)
     assert data.X.shape == (36, 561) and data.y[:3].tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize(("name", "block"), [("orl", 2), ("coil-20", 4)])
+def test_pixels_are_means_of_blocks_and_stand_where_they_stood(mirror, tmp_path, small_images, name, block):
+    data, originals = load_dataset(name, data_home=tmp_path), small_images[name]
+    if name == "coil-20":
+        originals = originals.repeat(16, 1).repeat(16, 2)
+    per_class = len(originals) // len(data.label_names)
+    for row, label, place in ((0, 0, 0), (1, 0, 1), (len(data.y) - 1, len(data.label_names) - 1, per_class - 1)):
+        image = originals[label * per_class + place]
+        expected = [
+            [image[i : i + block, j : j + block].mean() for j in range(0, len(image), block)] for i in (0, block)
+        ]
+        assert data.y[row] == label
+        np.testing.assert_allclose(data.images[row, 0, :2] * 255, expected, atol=0.51)  # ORL is stored in bytes
 
 
 def test_archive_cannot_write_outside(mirror, tmp_path, make_zip, hapt_originals):

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.io import savemat
 
 import dctutor.datasets
 from dctutor.datasets import DatasetUnavailableError, available_datasets, load_dataset
@@ -60,7 +61,7 @@ def test_unknown_name_or_split(arguments, expected):
 
 
 def test_available_datasets():
-    assert available_datasets() == ("digits", "mnist-5k", "fashion-5k", "mnist", "fashion", "hapt")
+    assert available_datasets() == ("digits", "mnist-5k", "fashion-5k", "mnist", "fashion", "hapt", "orl", "coil-20")
 
 
 def test_import_loads_no_heavy_library():
@@ -119,6 +120,38 @@ def test_labels_outside_the_classes_are_found(mirror, tmp_path):
     path.write_bytes(path.read_bytes()[:-1] + b"\x63")
     with pytest.raises(DatasetUnavailableError, match="train-labels-idx1-ubyte is damaged: its labels"):
         load_dataset("fashion", data_home=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("tables", "why"),
+    [
+        (
+            {"fea": np.zeros((399, 1024)), "gnd": np.zeros((399, 1))},
+            r"expected fea \(400, 1024\) .* found \(399, 1024\)",
+        ),
+        ({"fea": np.full((400, 1024), np.nan)}, r"a pixel is outside \[0, 255\]"),
+        ({"fea": np.full((400, 1024), 256.0)}, r"a pixel is outside \[0, 255\]"),
+        ({"gnd": np.ones((400, 1))}, "its labels are not the numbers 1 to 40"),
+        ({"gnd": None}, "KeyError: 'gnd'"),
+    ],
+)
+def test_damaged_matlab_file_is_named(tmp_path, tables, why):
+    whole = {"fea": np.zeros((400, 1024)), "gnd": np.arange(400)[:, None] % 40 + 1} | tables
+    (tmp_path / "ORL").mkdir()
+    savemat(tmp_path / "ORL/ORL_32x32.mat", {name: value for name, value in whole.items() if value is not None})
+    with pytest.raises(DatasetUnavailableError, match=f"ORL_32x32.mat is damaged: {why}"):
+        load_dataset("orl", data_home=tmp_path)
+
+
+@pytest.mark.full_data("orl", "coil-20")
+@pytest.mark.parametrize(("name", "each", "classes"), [("orl", 10, 40), ("coil-20", 72, 20)])
+def test_full_small_images(name, each, classes):
+    data = load_dataset(name)
+    assert data.X.dtype == np.float32 and data.images.shape == (each * classes, 1, 32, 32)
+    assert np.bincount(data.y).tolist() == [each] * classes and data.X.min() >= 0 and data.X.max() <= 1
+    if name == "orl":  # a face is more like its mirror image than like itself upside down
+        faces = data.images[:, 0]
+        assert np.abs(faces - faces[:, :, ::-1]).mean() < 0.9 * np.abs(faces - faces[:, ::-1]).mean()
 
 
 @pytest.mark.full_data("mnist")
