@@ -50,6 +50,7 @@ def summarise(runs: list[dict]) -> list[dict]:
                 "mean": {name: mean(found) for name, found in values.items()},
                 "spread": {name: stdev(found) if len(found) > 1 else None for name, found in values.items()},
                 "seconds": mean(run["seconds"] for run in seeds.values()),
+                "memory_mb": max(run["peak_memory_mb"] or 0 for run in seeds.values()) or None,
                 "processors": sorted({run["processor"] for run in seeds.values()}),
                 "commands": sorted({run["command"] for run in seeds.values()}),
             }
@@ -131,7 +132,7 @@ def results_html(app: Sphinx, docname: str, rows: list[dict], published: dict) -
     """Write one table for each data set, split and profile."""
     if not rows:
         return "<p>No run is recorded yet.</p>"
-    figures = {(f["method"], f["dataset"], f["split"]): f for f in published["figures"]}
+    figures = {(f.get("class", f["method"]), f["dataset"], f["split"]): f for f in published["figures"]}
     tables: dict[tuple, list[dict]] = defaultdict(list)
     for row in rows:
         tables[row["dataset"], row["split"], row["profile"]].append(row)

@@ -33,6 +33,8 @@ class MethodFacts:
         What the clusters are found in (5).
     detail : str
         What tells methods of one name apart, else empty.
+    assumes : str
+        What the method takes for granted of the data; empty where no page compares it.
     chapter : str or None
         Page of the book that teaches it; None if it is planned.
     in_survey : bool
@@ -49,6 +51,7 @@ class MethodFacts:
     schedule: str
     features: str
     detail: str = ""
+    assumes: str = ""
     chapter: str | None = None
     in_survey: bool = True
 

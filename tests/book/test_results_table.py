@@ -37,11 +37,14 @@ def render(tmp_path: Path):
     shutil.copy(ROOT / "book" / "published.json", source)
     shutil.copy(ROOT / "book" / "references.bib", source)
     (source / "conf.py").write_text(
-        'extensions = ["myst_parser", "sphinxcontrib.bibtex", "results_table"]\nbibtex_bibfiles = ["references.bib"]\n',
+        'extensions = ["myst_parser", "sphinxcontrib.bibtex", "results_table", "family_table"]\n'
+        'bibtex_bibfiles = ["references.bib"]\n',
         encoding="utf-8",
     )
     (source / "index.md").write_text(
         "# Page\n\n```{results-table} results\n:published: published.json\n```\n\n"
+        "```{family-table} results\n:family: autoencoder\n:dataset: mnist-5k\n:profile: book\n"
+        ":caption: Side by side\n```\n\n"
         "```{published-table} published.json\n```\n\n```{bibliography}\n:all:\n```\n",
         encoding="utf-8",
     )
@@ -86,6 +89,20 @@ def test_means_over_seeds_stand_beside_the_papers(render) -> None:
     assert "python -m dctutor run IDEC mnist --seeds 1" in soup.find("details").text
     entries = {tag["id"] for tag in soup.find_all(id=True)}
     assert {link["href"].split("#")[1] for link in soup.select("div.dc-table a")} <= entries
+
+
+def test_a_family_stands_side_by_side_behind_the_baseline(render) -> None:
+    sample = {"dataset": "mnist-5k", "profile": "book"}
+    soup = render(
+        [recorded("IDEC", seed, acc, **sample, seconds=80.0) for seed, acc in enumerate((0.7, 0.8))]
+        + [recorded("AutoencoderKMeans", 0, 0.6, **sample, peak_memory_mb=1536.0)]
+        + [recorded("DEC", 0, 0.9, **sample), recorded("IDEC", 2, 0.1)]  # another family, another data set
+    )
+    (table,) = [table for table in soup.select("table") if table.caption.text == "Side by side"]
+    (_, baseline), (name, figures) = rows(table)[:2], rows(table)[2:]
+    assert baseline == ["0.600", "0.800", "0.700", "10 min", "1.5 GB"]
+    assert name[0].startswith("IDEC Assumes") and figures == ["0.750", "0.800", "0.700", "80 s", "0.9 GB"]
+    assert table.find("a")["href"].startswith("#")
 
 
 def test_page_without_runs_says_so(render) -> None:

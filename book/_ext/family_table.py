@@ -1,0 +1,79 @@
+"""The directive ``family-table``: recorded runs of one family on one data set, method beside method."""
+
+from html import escape
+from pathlib import Path
+from typing import ClassVar
+
+from citations import citation_address
+from docutils import nodes
+from docutils.parsers.rst import directives
+from results_table import METRICS, duration, read_runs, summarise
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
+from tables import framed_table
+
+from dctutor.methods import MethodFacts, taxonomy
+
+
+class FamilyTableNode(nodes.General, nodes.Element):
+    """Stands where a table goes until all pages have their addresses."""
+
+
+class FamilyTable(SphinxDirective):
+    """Runs in the folder of the argument, relative to the page, of ``:family:`` on ``:dataset:``."""
+
+    required_arguments = 1
+    option_spec: ClassVar = dict.fromkeys(("family", "dataset", "profile", "caption"), directives.unchanged_required)
+
+    def run(self) -> list[nodes.Node]:
+        """Read the runs."""
+        _, folder = self.env.relfn2path(self.arguments[0])
+        self.env.note_reread()  # files may come and go
+        wanted = (self.options["dataset"], self.options["profile"])
+        rows = [row for row in summarise(read_runs(Path(folder))) if (row["dataset"], row["profile"]) == wanted]
+        return [FamilyTableNode(rows=rows, family=self.options["family"], caption=self.options["caption"])]
+
+
+def family_html(app: Sphinx, docname: str, node: FamilyTableNode) -> str:
+    """Write the table: the baseline first, then the family's methods as the taxonomy orders them."""
+    found = {row["method"]: row for row in node["rows"] if row["split"] == "all"}
+    members = {key: facts for key, facts in taxonomy().items() if facts.family == node["family"]}
+    order = [key for key in ("AutoencoderKMeans", *members) if key in found]
+    if not order:
+        return "<p>No run is recorded yet.</p>"
+    bodies = [_rows(app, docname, key, members.get(key), found[key]) for key in order]
+    heads = [*(name.upper() for name in METRICS), "Time", "Memory"]
+    return framed_table(node["caption"], heads, bodies)
+
+
+def _rows(app: Sphinx, docname: str, key: str, facts: MethodFacts | None, row: dict) -> str:
+    # A row that names the method, then one of figures: five narrow columns, so that a phone shows all of them.
+    name, assumes = key, ""
+    if facts is not None:
+        name = facts.name
+        if facts.chapter in app.env.found_docs:
+            at = app.builder.get_relative_uri(docname, str(facts.chapter))
+        else:
+            at = citation_address(app, docname, facts.cite)
+        name, assumes = f'<a href="{escape(at)}">{escape(name)}</a>', escape(facts.assumes)
+    head = f'{name} <span class="dc-none">{assumes}</span>'
+    cells = "".join(f'<td class="dc-figure">{row["mean"][metric]:.3f}</td>' for metric in METRICS)
+    memory = "" if row["memory_mb"] is None else f"{row['memory_mb'] / 1024:.1f} GB"
+    return (
+        f'<tr><th scope="rowgroup" colspan="5">{head}</th></tr>'
+        f"<tr>{cells}<td>{duration(row['seconds'])}</td><td>{memory}</td></tr>"
+    )
+
+
+def fill_tables(app: Sphinx, doctree: nodes.document, docname: str) -> None:
+    """Write each table, now that every page and reference has its address."""
+    for node in list(doctree.findall(FamilyTableNode)):
+        node.replace_self(nodes.raw("", family_html(app, docname, node), format="html"))
+
+
+def setup(app: Sphinx) -> dict:
+    """Register with Sphinx."""
+    app.add_node(FamilyTableNode)
+    app.add_directive("family-table", FamilyTable)
+    app.connect("doctree-resolved", fill_tables)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
