@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from dctutor.datasets import Dataset, load_dataset
     from dctutor.estimator import DeepClusterer
-    from dctutor.methods import DEC, IDEC, AutoencoderKMeans
+    from dctutor.methods import DEC, IDEC, AutoencoderKMeans, DSCNet
 
 __version__ = version("dctutor")
 
 _HOMES = {
     "AutoencoderKMeans": "methods",
     "DEC": "methods",
+    "DSCNet": "methods",
     "Dataset": "datasets",
     "DeepClusterer": "estimator",
     "IDEC": "methods",
@@ -32,10 +33,11 @@ _MODULES = (
     "metrics",
     "plots",
     "schedules",
+    "subspaces",
     "training",
 )
 
-__all__ = ["DEC", "IDEC", "AutoencoderKMeans", "Dataset", "DeepClusterer", "load_dataset"]
+__all__ = ["DEC", "IDEC", "AutoencoderKMeans", "DSCNet", "Dataset", "DeepClusterer", "load_dataset"]
 
 
 def __getattr__(name: str) -> Any:

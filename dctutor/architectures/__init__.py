@@ -6,8 +6,10 @@ Their first weights come from torch's global generator: `dctutor.training.Loop.b
 from dctutor.architectures.autoencoder import Autoencoder
 from dctutor.architectures.cnn import CNN, TransposedCNN
 from dctutor.architectures.convolutional_autoencoder import ConvolutionalAutoencoder
+from dctutor.architectures.fully_convolutional import FullyConvolutionalAutoencoder
 from dctutor.architectures.gan import ConvolutionalDiscriminator, ConvolutionalGenerator, Discriminator, Generator
 from dctutor.architectures.mlp import MLP
+from dctutor.architectures.self_expression import SelfExpression
 from dctutor.architectures.vae import VAE, ConvolutionalVAE
 
 __all__ = [
@@ -20,6 +22,8 @@ __all__ = [
     "ConvolutionalGenerator",
     "ConvolutionalVAE",
     "Discriminator",
+    "FullyConvolutionalAutoencoder",
     "Generator",
+    "SelfExpression",
     "TransposedCNN",
 ]

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from dctutor.architectures.autoencoder import Autoencoder
 from dctutor.architectures.convolutional_autoencoder import ConvolutionalAutoencoder
+from dctutor.architectures.fully_convolutional import FullyConvolutionalAutoencoder
 from dctutor.losses import reconstruction
 from dctutor.schedules import one_cycle
 from dctutor.training import Loop
@@ -45,7 +46,7 @@ def mask(x: Tensor, rate: float, generator: torch.Generator) -> Tensor:
 
 def pretrain(
     loop: Loop,
-    autoencoder: Autoencoder | ConvolutionalAutoencoder,
+    autoencoder: Autoencoder | ConvolutionalAutoencoder | FullyConvolutionalAutoencoder,
     *,
     layerwise_epochs: int,
     epochs: int,
@@ -63,7 +64,7 @@ def pretrain(
     ----------
     loop : Loop
         Holds the data; the autoencoder must be registered with it.
-    autoencoder : Autoencoder or ConvolutionalAutoencoder
+    autoencoder : Autoencoder, ConvolutionalAutoencoder or FullyConvolutionalAutoencoder
         The network.
     layerwise_epochs, epochs : int
         Passes over the data for each pair of layers, and for the whole; 0 leaves the stage out. Only the

@@ -2,6 +2,7 @@
 
 `nonclustering` holds those that know nothing of clusters (3.1), and `neighbours` the graph that one of them needs;
 `clustering` those that do know of clusters (3.2), with `other` and `agglomerative` for those without an equation;
+`self_expression` those of subspace clustering;
 `generative` those of the networks that make new samples (2.4 and 2.5).
 """
 
@@ -17,6 +18,7 @@ from dctutor.losses.generative import bernoulli_nll, discriminator_loss, gaussia
 from dctutor.losses.neighbours import NeighbourGraph, neighbour_graph
 from dctutor.losses.nonclustering import locality_preserving, reconstruction, self_augmentation
 from dctutor.losses.other import cluster_classification, group_sparsity
+from dctutor.losses.self_expression import coefficient_norm, self_expression
 
 __all__ = [
     "NeighbourGraph",
@@ -25,6 +27,7 @@ __all__ = [
     "bernoulli_nll",
     "cluster_affinity",
     "cluster_classification",
+    "coefficient_norm",
     "discriminator_loss",
     "gaussian_kl",
     "gaussian_nll",
@@ -36,6 +39,7 @@ __all__ = [
     "neighbour_graph",
     "reconstruction",
     "self_augmentation",
+    "self_expression",
     "student_t",
     "target_distribution",
     "triplet",

@@ -1,0 +1,66 @@
+"""The losses of subspace clustering: every code is a combination of the others (Ji et al. 2017; survey 6.1)."""
+
+from typing import Literal
+
+from jaxtyping import Float
+from torch import Tensor
+
+from dctutor.losses._precision import in_float32
+
+__all__ = ["coefficient_norm", "self_expression"]
+
+
+@in_float32
+def self_expression(z: Float[Tensor, "n p"], z_hat: Float[Tensor, "n p"]) -> Float[Tensor, ""]:
+    r"""How far the codes are from what the others say of them (Ji et al. 2017, eq. 4, last term).
+
+    .. math:: L_{se} = \tfrac{1}{2} \lVert Z - C Z \rVert_F^2
+
+    Parameters
+    ----------
+    z : Tensor of shape (n, p)
+        Codes Z, one a row.
+    z_hat : Tensor of shape (n, p)
+        Their expressions :math:`C Z` through each other.
+
+    Returns
+    -------
+    Tensor of shape ()
+        The sum over all entries, in squared units of ``z``.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ.
+    """
+    if z.shape != z_hat.shape:
+        raise ValueError(f"z_hat: expected the shape of z, {tuple(z.shape)}, got {tuple(z_hat.shape)}")
+    return (z - z_hat).square().sum() / 2
+
+
+@in_float32
+def coefficient_norm(c: Float[Tensor, "n n"], norm: Literal["l1", "l2"] = "l2") -> Float[Tensor, ""]:
+    r"""Size of the coefficients :math:`\lVert C \rVert_p` (Ji et al. 2017, eq. 4, second term).
+
+    Parameters
+    ----------
+    c : Tensor of shape (n, n)
+        Coefficients of the self-expression.
+    norm : {"l1", "l2"}
+        :math:`\sum |c_{ij}|`, which makes most of them zero, or :math:`\sum c_{ij}^2`, which spreads them out.
+
+    Returns
+    -------
+    Tensor of shape ()
+        The sum over all pairs.
+
+    Raises
+    ------
+    ValueError
+        If ``norm`` is neither.
+    """
+    if norm == "l1":
+        return c.abs().sum()
+    if norm == "l2":
+        return c.square().sum()
+    raise ValueError(f'norm: expected "l1" or "l2", got {norm!r}')

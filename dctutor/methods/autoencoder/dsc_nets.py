@@ -1,0 +1,157 @@
+"""Deep Subspace Clustering Networks (Ji, Zhang, Li, Salzmann & Reid 2017)."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from dctutor._validation import check_integer, check_number
+from dctutor.architectures import SelfExpression
+from dctutor.estimator import Floats
+from dctutor.losses import coefficient_norm, reconstruction, self_expression
+from dctutor.methods._convolutional import ConvolutionalClusterer, Network
+from dctutor.subspaces import cluster_subspaces, keep_largest, memberships, spectral_labels, subspace_affinity
+from dctutor.training import Loop
+
+__all__ = ["DSCNet"]
+
+
+@dataclass(eq=False, repr=False, kw_only=True)
+class DSCNet(ConvolutionalClusterer):
+    r"""Deep subspace clustering: an autoencoder in which each code is a combination of the other codes.
+
+    Between encoder and decoder lies one linear layer over the samples, :math:`\hat Z = C Z` with :math:`c_{ii} = 0`.
+    Codes of one subspace can express each other, so that C links samples of one cluster. After pre-training without
+    that layer, all weights are trained together on the whole data at once:
+
+    .. math:: L = \tfrac{1}{2} \lVert X - \hat X \rVert_F^2 + \lambda_1 \lVert C \rVert_p
+              + \tfrac{\lambda_2}{2} \lVert Z - C Z \rVert_F^2 \qquad \text{(paper eq. 4)}
+
+    Spectral clustering of the affinity made from C gives the labels.
+
+    **Memory.** C, its gradient and Adam's two averages take :math:`16 n^2` bytes, 400 MB for 5,000 samples. The time of a
+    step grows as :math:`n^2`, too.
+
+    Parameters
+    ----------
+    norm : {"l2", "l1"}, default="l2"
+        DSC-Net-L2 or DSC-Net-L1: the sum of squares of C, or of absolute values.
+    lambda1, lambda2 : float
+        Weights of the size of C and of the self-expression.
+    epochs : int
+        Steps of joint training; each sees all samples.
+    learning_rate : float, default=0.001
+        Of Adam in joint training.
+    rho : float
+        Share of each row of C that is kept, largest entries first, in (0, 1]; see `dctutor.subspaces.keep_largest`.
+    subspace_dim : int
+        Dimension of the subspaces.
+    alpha : float
+        Power of the affinity; see `dctutor.subspaces.subspace_affinity`.
+    max_samples : int, default=5000
+        More samples than this are refused.
+    channels, kernel_sizes, image_shape, widths, pretrain_epochs, pretrain_learning_rate, autoencoder
+        See `ConvolutionalClusterer`. The paper takes channels (5, 3, 3) with kernels (5, 3, 3) for ORL, and (15,) with
+        (3,) for COIL-20.
+    n_clusters, batch_size, device, precision, random_state, verbose, checkpoint, checkpoint_seconds, snapshot_every
+        See `DeepClusterer`. ``batch_size`` is that of pre-training.
+
+    Attributes
+    ----------
+    coefficients_, affinity_matrix_ : ndarray of shape (n, n)
+        C, and what spectral clustering saw.
+    subspaces_ : ndarray of shape (n_clusters, d, p)
+        A basis for the codes of each cluster. ``predict`` takes the subspace at the smallest angle to the code of a
+        sample, ``predict_proba`` the `dctutor.subspaces.memberships`; both may differ from ``labels_`` on training data.
+
+    Notes
+    -----
+    ==========================================  ====================================
+    paper                                       argument
+    ==========================================  ====================================
+    :math:`\lVert \cdot \rVert_p`               ``norm``
+    :math:`\lambda_1, \lambda_2`                ``lambda1``, ``lambda2``
+    :math:`\Theta_e, \Theta_d`                  ``channels``, ``kernel_sizes``
+    ==========================================  ====================================
+
+    ``rho``, ``subspace_dim`` and ``alpha`` are those of the authors' code. The paper's weights are for pixels from 0 to
+    255. Here the mean square of the data is 1, so that its :math:`\lambda_1` is divided by the mean square of its pixels.
+
+    Departures: C has a zero diagonal under both norms (the authors' code for L2 leaves it free). Its rows, not its
+    columns, are thresholded, since row i expresses sample i. The output layer is linear, as everywhere in this package.
+    Identical samples count once in spectral clustering.
+
+    References
+    ----------
+    Ji, Zhang, Li, Salzmann & Reid (2017). Deep subspace clustering networks. NIPS 30.
+    """
+
+    _arrays: ClassVar[tuple[str, ...]] = ("coefficients_", "affinity_matrix_", "subspaces_")
+
+    norm: str = "l2"
+    lambda1: float = 1e-4
+    lambda2: float = 1.0
+    epochs: int = 100
+    learning_rate: float = 1e-3
+    rho: float = 0.2
+    subspace_dim: int = 5
+    alpha: float = 2.0
+    max_samples: int = 5000
+
+    def _check_params(self) -> None:
+        super()._check_params()
+        if self.norm not in ("l1", "l2"):
+            raise ValueError(f'norm: expected "l1" or "l2", got {self.norm!r}')
+        check_number("lambda1", self.lambda1)
+        check_number("lambda2", self.lambda2)
+        check_number("rho", self.rho, open_at_minimum=True, below=np.nextafter(1, 2))
+        check_number("alpha", self.alpha, open_at_minimum=True)
+        check_number("learning_rate", self.learning_rate, open_at_minimum=True)
+        for name in ("epochs", "subspace_dim", "max_samples"):
+            check_integer(name, getattr(self, name), minimum=1)
+
+    def _train(self, loop: Loop) -> tuple[Network, Tensor]:
+        n = len(loop.x)
+        if n > self.max_samples:
+            raise ValueError(
+                f"X: expected at most max_samples={self.max_samples} samples, got {n}, for which the coefficients"
+                f" and their training take {16 * n**2 / 1e9:.1f} GB; pass a subset, and `predict` the rest"
+            )
+        autoencoder = self._pretrained(loop)
+        layer = SelfExpression(n).to(loop.device)
+        loop.register(self_expression=layer)
+        optimizer = loop.adam([*autoencoder.parameters(), *layer.parameters()], self.learning_rate)
+
+        def step(index: Tensor) -> dict[str, Tensor]:  # the batch is the whole data: its order does not matter
+            z = autoencoder.encode(loop.x)
+            z_hat = layer(z)
+            l_r = reconstruction(loop.x, autoencoder.decode(z_hat), reduction="sum") / 2
+            l_c = coefficient_norm(layer.coefficients, self.norm)
+            l_s = self_expression(z, z_hat)
+            loss = l_r + self.lambda1 * l_c + self.lambda2 * l_s  # eq. 4
+            loop.minimize(loss, optimizer)
+            return {"loss": loss, "reconstruction": l_r, "coefficients": l_c, "self-expression": l_s}
+
+        loop.run("cluster", step, optimizers=[optimizer], epochs=self.epochs, batch_size=n)
+        z = loop.map(autoencoder.encode)
+        loop.check_finite(embedding=z, coefficients=layer.weight)
+        self._cluster(loop, layer.coefficients.detach().cpu().numpy(), z.cpu().numpy())
+        members = torch.nn.functional.one_hot(torch.from_numpy(self.labels_), self.n_clusters).to(z)
+        return autoencoder, members.T @ z / members.sum(0).clamp_min(1)[:, None]
+
+    def _cluster(self, loop: Loop, c: Floats, z: Floats) -> None:
+        affinity = subspace_affinity(keep_largest(c, self.rho), self.n_clusters, self.subspace_dim, self.alpha)
+        seed = int(torch.randint(2**31 - 1, (), generator=loop.generator))
+        _, first, copies = np.unique(loop.x.cpu().numpy(), axis=0, return_index=True, return_inverse=True)
+        self.labels_ = spectral_labels(affinity[np.ix_(first, first)], self.n_clusters, seed)[copies]
+        self.coefficients_, self.affinity_matrix_ = c, affinity
+        self.subspaces_ = cluster_subspaces(z, self.labels_, self.n_clusters, self.subspace_dim)
+
+    def _assign(self, z: Tensor, centers: Tensor) -> Tensor:
+        return memberships(z, torch.from_numpy(self.subspaces_).to(z.device))
+
+    def _label(self, x: Floats) -> NDArray[np.int64]:
+        return self.labels_

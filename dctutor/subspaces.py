@@ -1,0 +1,162 @@
+"""From the coefficients of a self-expression to clusters, and from clusters to subspaces (Ji et al. 2017, section 4).
+
+Everything here is a pure function of arrays. An affinity is an n x n table, so memory grows with the square of n.
+"""
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from numpy.typing import NDArray
+from sklearn.cluster import SpectralClustering
+from threadpoolctl import threadpool_limits
+from torch import Tensor
+
+from dctutor._validation import check_integer, check_number
+
+__all__ = ["cluster_subspaces", "keep_largest", "memberships", "spectral_labels", "subspace_affinity"]
+
+Array = NDArray[np.floating]
+
+
+def keep_largest(C: Array, rho: float) -> Array:
+    """Keep, of each row, the largest entries that together make up the share ``rho`` of the row; zero the rest.
+
+    Parameters
+    ----------
+    C : ndarray of shape (n, n)
+        Coefficients; row i expresses sample i.
+    rho : float
+        Share of a row's absolute sum, in (0, 1]; 1 keeps everything. The entry that passes it is kept.
+
+    Returns
+    -------
+    ndarray of shape (n, n)
+        A copy with zeros.
+    """
+    rho = check_number("rho", rho, open_at_minimum=True, below=np.nextafter(1, 2))
+    if rho == 1:
+        return C.copy()
+    size = np.abs(C)
+    order = np.argsort(-size, axis=1, kind="stable")
+    descending = np.take_along_axis(size, order, axis=1)
+    before = np.cumsum(descending, axis=1) - descending
+    kept = np.empty(C.shape, dtype=bool)
+    np.put_along_axis(kept, order, before <= rho * descending.sum(1, keepdims=True), axis=1)
+    return np.where(kept, C, 0)
+
+
+def subspace_affinity(C: Array, n_clusters: int, subspace_dim: int, alpha: float) -> NDArray[np.float64]:
+    r"""Affinity of samples from their coefficients: low rank, cosine, power.
+
+    The symmetric part of C, with ones on the diagonal, is cut to its :math:`r = d K + 1` strongest directions,
+    :math:`U_r |\Lambda_r| U_r^T`, which is the most that K subspaces of dimension d should need. Each sample is then a
+    row of :math:`U_r |\Lambda_r|^{1/2}`, and two samples are as alike as the cosine of their rows, or not at all where
+    that is negative. The power widens the gap between large cosines and small ones.
+
+    Parameters
+    ----------
+    C : ndarray of shape (n, n)
+        Coefficients.
+    n_clusters, subspace_dim : int
+        K and d.
+    alpha : float
+        The power, positive.
+
+    Returns
+    -------
+    ndarray of shape (n, n)
+        Symmetric, in [0, 1], ones on the diagonal.
+    """
+    rank = check_integer("n_clusters", n_clusters, minimum=1) * check_integer("subspace_dim", subspace_dim, minimum=1)
+    check_number("alpha", alpha, open_at_minimum=True)
+    symmetric = (C + C.T).astype(np.float64) / 2
+    # As in the authors' code for COIL-20: a sample is like itself, which steadies the cut of sparse coefficients.
+    np.fill_diagonal(symmetric, 1)
+    values, vectors = np.linalg.eigh(symmetric)
+    strongest = np.argsort(-np.abs(values), kind="stable")[: rank + 1]
+    rows = vectors[:, strongest] * np.sqrt(np.abs(values[strongest]))
+    rows /= np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), np.finfo(np.float64).tiny)
+    affinity = np.clip(rows @ rows.T, 0, 1) ** alpha
+    np.fill_diagonal(affinity, 1)
+    return (affinity + affinity.T) / 2
+
+
+def spectral_labels(affinity: Array, n_clusters: int, seed: int) -> NDArray[np.int64]:
+    """Cluster the samples of an affinity by normalised cuts (scikit-learn's spectral clustering).
+
+    Parameters
+    ----------
+    affinity : ndarray of shape (n, n)
+        Symmetric, not negative.
+    n_clusters : int
+        K. With as many clusters as samples or more, each sample is one.
+    seed : int
+        Of the random starts.
+
+    Returns
+    -------
+    ndarray of shape (n,)
+        Labels from 0 on.
+    """
+    if n_clusters == 1:
+        return np.zeros(len(affinity), dtype=np.int64)
+    if n_clusters >= len(affinity):
+        return np.arange(len(affinity))
+    spectral = SpectralClustering(
+        n_clusters, affinity="precomputed", assign_labels="discretize", eigen_solver="arpack", random_state=seed
+    )
+    with threadpool_limits(limits=1):  # with several, the order of additions differs from run to run
+        return spectral.fit_predict(affinity).astype(np.int64)
+
+
+def cluster_subspaces(z: Array, labels: Int[NDArray, " n"], n_clusters: int, subspace_dim: int) -> NDArray[np.float32]:
+    """Orthonormal bases of the subspaces, through the origin, that fit the codes of each cluster best.
+
+    Parameters
+    ----------
+    z : ndarray of shape (n, p)
+        Codes.
+    labels : ndarray of shape (n,)
+        Their clusters.
+    n_clusters, subspace_dim : int
+        K and d.
+
+    Returns
+    -------
+    ndarray of shape (n_clusters, d', p)
+        d' is d, or p where that is less. Rows of zeros stand for directions that a small cluster does not have.
+    """
+    bases = np.zeros((n_clusters, min(subspace_dim, z.shape[1]), z.shape[1]), dtype=np.float32)
+    for k in range(n_clusters):
+        _, sizes, directions = np.linalg.svd(z[labels == k], full_matrices=False)
+        found = directions[: bases.shape[1]][sizes[: bases.shape[1]] > 0]
+        bases[k, : len(found)] = found
+    return bases
+
+
+def memberships(z: Float[Tensor, "n p"], bases: Float[Tensor, "k d p"]) -> Float[Tensor, "n k"]:
+    r"""Soft assignment of codes to subspaces, by the angle between the two.
+
+    .. math:: q_{ik} = \frac{1 / r_{ik}^2}{\sum_j 1 / r_{ij}^2}, \qquad
+              r_{ik} = \frac{\lVert z_i - B_k^T B_k z_i \rVert}{\lVert z_i \rVert}
+
+    These are the memberships of fuzzy c-means (fuzzifier 2), with distances to subspaces in place of centres.
+
+    Parameters
+    ----------
+    z : Tensor of shape (n, p)
+        Codes.
+    bases : Tensor of shape (k, d, p)
+        Orthonormal rows for each subspace, as `cluster_subspaces` gives them.
+
+    Returns
+    -------
+    Tensor of shape (n, k)
+        Rows sum to 1. A code of zero length belongs to all subspaces alike.
+    """
+    z = torch.nan_to_num(z)
+    z = z / z.abs().amax(1, keepdim=True).clamp_min(torch.finfo(z.dtype).tiny)
+    z = z / torch.linalg.vector_norm(z, dim=1, keepdim=True).clamp_min(torch.finfo(z.dtype).tiny)
+    residual = torch.stack([(z - z @ basis.T @ basis).square().sum(1) for basis in bases], dim=1)
+    closeness = 1 / residual.clamp_min(torch.finfo(z.dtype).eps ** 2)
+    return closeness / closeness.sum(1, keepdim=True)
