@@ -106,7 +106,8 @@ def spectral_labels(affinity: Array, n_clusters: int, seed: int) -> NDArray[np.i
         n_clusters, affinity="precomputed", assign_labels="discretize", eigen_solver="arpack", random_state=seed
     )
     with threadpool_limits(limits=1):  # with several, the order of additions differs from run to run
-        return spectral.fit_predict(affinity).astype(np.int64)
+        # The floor, far below any weight that counts, connects a graph that falls apart, as scikit-learn asks for.
+        return spectral.fit_predict(np.maximum(affinity, 1e-12)).astype(np.int64)
 
 
 def cluster_subspaces(z: Array, labels: Int[NDArray, " n"], n_clusters: int, subspace_dim: int) -> NDArray[np.float32]:
@@ -124,12 +125,14 @@ def cluster_subspaces(z: Array, labels: Int[NDArray, " n"], n_clusters: int, sub
     Returns
     -------
     ndarray of shape (n_clusters, d', p)
-        d' is d, or p where that is less. Rows of zeros stand for directions that a small cluster does not have.
+        d' is d, but below p, for the whole space holds every code. Rows of zeros stand for directions that a small
+        cluster does not have.
     """
-    bases = np.zeros((n_clusters, min(subspace_dim, z.shape[1]), z.shape[1]), dtype=np.float32)
+    dim = min(subspace_dim, max(z.shape[1] - 1, 1))
+    bases = np.zeros((n_clusters, dim, z.shape[1]), dtype=np.float32)
     for k in range(n_clusters):
         _, sizes, directions = np.linalg.svd(z[labels == k], full_matrices=False)
-        found = directions[: bases.shape[1]][sizes[: bases.shape[1]] > 0]
+        found = directions[:dim][sizes[:dim] > 0]
         bases[k, : len(found)] = found
     return bases
 

@@ -26,6 +26,7 @@ SMALL = {
     "epochs": 3,
     "batch_size": 32,
     "tol": 0.0,
+    "subspace_dim": 1,
     "verbose": False,
     "random_state": 0,
 }
@@ -38,10 +39,10 @@ def small(method, **changes):
 
 
 def blobs(n=120, d=8, seed=0):
-    """Three well separated groups in [0, 1), and which group each sample is of."""
+    """Three well separated groups in [0, 1), in different directions, and which group each sample is of."""
     rng = np.random.default_rng(seed)
     truth = np.arange(n) % 3
-    centers = np.array([[0.1], [0.5], [0.9]]) * np.ones(d)
+    centers = np.array([0.1, 0.5, 0.9])[(np.arange(3)[:, None] + np.arange(d)) % 3]
     return np.clip(centers[truth] + rng.normal(0, 0.04, (n, d)), 0, 0.999), truth
 
 

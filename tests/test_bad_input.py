@@ -137,7 +137,22 @@ BAD_ARGUMENTS = [
     ({"autoencoder": "network"}, TypeError),
     ({"autoencoder": torch.nn.Linear(8, 3)}, TypeError),
     ({"autoencoder": AutoencoderKMeans()}, TypeError),
+    ({"channels": ()}, TypeError),
+    ({"channels": 15}, TypeError),
+    ({"channels": (15, 0)}, ValueError),
+    ({"kernel_sizes": "3"}, TypeError),
+    ({"kernel_sizes": (3.0,)}, TypeError),
     ({"gamma": -1.0}, ValueError),
+    ({"norm": "l3"}, ValueError),
+    ({"norm": None}, ValueError),
+    ({"lambda1": -1.0}, ValueError),
+    ({"lambda2": "1"}, TypeError),
+    ({"rho": 0.0}, ValueError),
+    ({"rho": 1.1}, ValueError),
+    ({"subspace_dim": 0}, ValueError),
+    ({"alpha": 0.0}, ValueError),
+    ({"max_samples": 0}, ValueError),
+    ({"max_samples": 10.0}, TypeError),
     ({"nu": 0.0}, ValueError),
     ({"nu": True}, TypeError),
     ({"epochs": 0}, ValueError),
@@ -253,7 +268,8 @@ def test_number_formats_and_containers_of_the_same_data_give_the_same_fit(method
     for name, other in same.items():
         fitted = small(method).fit(other)
         assert np.array_equal(fitted.cluster_centers_, expected.cluster_centers_), name
-        assert np.array_equal(fitted.predict(other), expected.labels_), name
+        assert np.array_equal(fitted.labels_, expected.labels_), name
+        assert np.array_equal(fitted.predict(other), expected.predict(data)), name
         assert fitted.n_features_in_ == 8, name
 
 

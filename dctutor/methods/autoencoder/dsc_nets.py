@@ -1,12 +1,13 @@
 """Deep Subspace Clustering Networks (Ji, Zhang, Li, Salzmann & Reid 2017)."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn.functional import one_hot
 
 from dctutor._validation import check_integer, check_number
 from dctutor.architectures import SelfExpression
@@ -30,32 +31,24 @@ class DSCNet(ConvolutionalClusterer):
     .. math:: L = \tfrac{1}{2} \lVert X - \hat X \rVert_F^2 + \lambda_1 \lVert C \rVert_p
               + \tfrac{\lambda_2}{2} \lVert Z - C Z \rVert_F^2 \qquad \text{(paper eq. 4)}
 
-    Spectral clustering of the affinity made from C gives the labels.
-
-    **Memory.** C, its gradient and Adam's two averages take :math:`16 n^2` bytes, 400 MB for 5,000 samples. The time of a
-    step grows as :math:`n^2`, too.
+    Spectral clustering of the affinity made from C gives the labels. **Memory:** C, its gradient and Adam's averages take
+    :math:`16 n^2` bytes, 400 MB for 5,000 samples. The time of a step grows as :math:`n^2`, too.
 
     Parameters
     ----------
     norm : {"l2", "l1"}, default="l2"
         DSC-Net-L2 or DSC-Net-L1: the sum of squares of C, or of absolute values.
-    lambda1, lambda2 : float
+    lambda1, lambda2 : float, default=0.0001 and 1.0
         Weights of the size of C and of the self-expression.
-    epochs : int
-        Steps of joint training; each sees all samples.
-    learning_rate : float, default=0.001
-        Of Adam in joint training.
-    rho : float
-        Share of each row of C that is kept, largest entries first, in (0, 1]; see `dctutor.subspaces.keep_largest`.
-    subspace_dim : int
-        Dimension of the subspaces.
-    alpha : float
-        Power of the affinity; see `dctutor.subspaces.subspace_affinity`.
+    epochs, learning_rate : int and float, default=100 and 0.001
+        Steps of joint training, each of which sees all samples, and its learning rate (Adam).
+    rho, subspace_dim, alpha : float, int and float, default=0.2, 5 and 2.0
+        Share of each row of C that is kept, dimension of the subspaces, and power of the affinity: see
+        `dctutor.subspaces.keep_largest` and `dctutor.subspaces.subspace_affinity`.
     max_samples : int, default=5000
         More samples than this are refused.
     channels, kernel_sizes, image_shape, widths, pretrain_epochs, pretrain_learning_rate, autoencoder
-        See `ConvolutionalClusterer`. The paper takes channels (5, 3, 3) with kernels (5, 3, 3) for ORL, and (15,) with
-        (3,) for COIL-20.
+        See `ConvolutionalClusterer`.
     n_clusters, batch_size, device, precision, random_state, verbose, checkpoint, checkpoint_seconds, snapshot_every
         See `DeepClusterer`. ``batch_size`` is that of pre-training.
 
@@ -64,21 +57,22 @@ class DSCNet(ConvolutionalClusterer):
     coefficients_, affinity_matrix_ : ndarray of shape (n, n)
         C, and what spectral clustering saw.
     subspaces_ : ndarray of shape (n_clusters, d, p)
-        A basis for the codes of each cluster. ``predict`` takes the subspace at the smallest angle to the code of a
-        sample, ``predict_proba`` the `dctutor.subspaces.memberships`; both may differ from ``labels_`` on training data.
+        A basis for the codes of each cluster. ``predict`` takes the subspace at the smallest angle to a sample's code,
+        ``predict_proba`` the `dctutor.subspaces.memberships`. On training data both may differ from ``labels_``.
 
     Notes
     -----
-    ==========================================  ====================================
-    paper                                       argument
-    ==========================================  ====================================
-    :math:`\lVert \cdot \rVert_p`               ``norm``
-    :math:`\lambda_1, \lambda_2`                ``lambda1``, ``lambda2``
-    :math:`\Theta_e, \Theta_d`                  ``channels``, ``kernel_sizes``
-    ==========================================  ====================================
+    =============================================  ==================================================
+    paper, or its authors' code                    argument
+    =============================================  ==================================================
+    :math:`p, \lambda_1, \lambda_2`                ``norm``, ``lambda1``, ``lambda2``
+    layers of ORL; of COIL-20                      ``channels=(5, 3, 3), kernel_sizes=(5, 3, 3)``;
+                                                   ``channels=(15,), kernel_sizes=(3,)``
+    ``thrC``; ``post_proC`` (code)                 ``rho``; ``subspace_dim``, ``alpha``
+    =============================================  ==================================================
 
-    ``rho``, ``subspace_dim`` and ``alpha`` are those of the authors' code. The paper's weights are for pixels from 0 to
-    255. Here the mean square of the data is 1, so that its :math:`\lambda_1` is divided by the mean square of its pixels.
+    The paper's weights are for pixels from 0 to 255. Here the mean square of the data is 1, so that its
+    :math:`\lambda_1` has to be divided by the mean square of its pixels.
 
     Departures: C has a zero diagonal under both norms (the authors' code for L2 leaves it free). Its rows, not its
     columns, are thresholded, since row i expresses sample i. The output layer is linear, as everywhere in this package.
@@ -91,7 +85,7 @@ class DSCNet(ConvolutionalClusterer):
 
     _arrays: ClassVar[tuple[str, ...]] = ("coefficients_", "affinity_matrix_", "subspaces_")
 
-    norm: str = "l2"
+    norm: Literal["l1", "l2"] = "l2"
     lambda1: float = 1e-4
     lambda2: float = 1.0
     epochs: int = 100
@@ -105,11 +99,9 @@ class DSCNet(ConvolutionalClusterer):
         super()._check_params()
         if self.norm not in ("l1", "l2"):
             raise ValueError(f'norm: expected "l1" or "l2", got {self.norm!r}')
-        check_number("lambda1", self.lambda1)
-        check_number("lambda2", self.lambda2)
-        check_number("rho", self.rho, open_at_minimum=True, below=np.nextafter(1, 2))
-        check_number("alpha", self.alpha, open_at_minimum=True)
-        check_number("learning_rate", self.learning_rate, open_at_minimum=True)
+        for name in ("lambda1", "lambda2", "rho", "alpha", "learning_rate"):
+            limit = np.nextafter(1, 2) if name == "rho" else np.inf
+            check_number(name, getattr(self, name), below=limit, open_at_minimum=not name.startswith("lambda"))
         for name in ("epochs", "subspace_dim", "max_samples"):
             check_integer(name, getattr(self, name), minimum=1)
 
@@ -117,8 +109,8 @@ class DSCNet(ConvolutionalClusterer):
         n = len(loop.x)
         if n > self.max_samples:
             raise ValueError(
-                f"X: expected at most max_samples={self.max_samples} samples, got {n}, for which the coefficients"
-                f" and their training take {16 * n**2 / 1e9:.1f} GB; pass a subset, and `predict` the rest"
+                f"X: expected at most max_samples={self.max_samples} samples, got {n}, for which the coefficients and"
+                f" their training take {16 * n**2 / 1e9:.1f} GB; fit a part of them, and predict the rest"
             )
         autoencoder = self._pretrained(loop)
         layer = SelfExpression(n).to(loop.device)
@@ -133,13 +125,13 @@ class DSCNet(ConvolutionalClusterer):
             l_s = self_expression(z, z_hat)
             loss = l_r + self.lambda1 * l_c + self.lambda2 * l_s  # eq. 4
             loop.minimize(loss, optimizer)
-            return {"loss": loss, "reconstruction": l_r, "coefficients": l_c, "self-expression": l_s}
+            return {"loss": loss, "reconstruction": l_r, "size of C": l_c, "self-expression": l_s}
 
         loop.run("cluster", step, optimizers=[optimizer], epochs=self.epochs, batch_size=n)
         z = loop.map(autoencoder.encode)
         loop.check_finite(embedding=z, coefficients=layer.weight)
         self._cluster(loop, layer.coefficients.detach().cpu().numpy(), z.cpu().numpy())
-        members = torch.nn.functional.one_hot(torch.from_numpy(self.labels_), self.n_clusters).to(z)
+        members = one_hot(torch.from_numpy(self.labels_), self.n_clusters).to(z)
         return autoencoder, members.T @ z / members.sum(0).clamp_min(1)[:, None]
 
     def _cluster(self, loop: Loop, c: Floats, z: Floats) -> None:

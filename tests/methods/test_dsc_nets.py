@@ -1,0 +1,108 @@
+"""DSC-Nets: the objective and the clustering of a fit, worked out a second time from what it leaves behind."""
+
+import numpy as np
+import pytest
+import torch
+from scipy.linalg import subspace_angles
+from sklearn.cluster import SpectralClustering
+
+from dctutor import DSCNet, load_dataset
+from dctutor.architectures import Autoencoder, FullyConvolutionalAutoencoder
+from dctutor.metrics import ari, clustering_accuracy
+
+DIGITS = load_dataset("digits")
+X, Y = DIGITS.X[:150], DIGITS.y[:150]
+IMAGES = X.reshape(-1, 1, 8, 8)
+SETTINGS = {"pretrain_epochs": 5, "epochs": 10, "verbose": False, "random_state": 0, "precision": "float32"}
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    return DSCNet(10, **SETTINGS).fit(IMAGES)
+
+
+@pytest.mark.parametrize("norm", ["l1", "l2"])
+def test_the_first_losses_are_those_of_equation_4(norm):
+    start = DSCNet(10, **SETTINGS).fit(IMAGES).network_
+    settings = SETTINGS | {"epochs": 1, "norm": norm, "lambda1": 1e12, "lambda2": 3.0, "autoencoder": start}
+    losses = {name: values[0] for name, values in DSCNet(10, **settings).fit(IMAGES).history_["cluster"].items()}
+    x = X * np.float32(1 / np.sqrt(np.mean(X.astype(float) ** 2)))
+    with torch.no_grad():
+        z = start.encode(torch.from_numpy(x)).double().numpy()
+        c = np.full((150, 150), 1e-8)
+        np.fill_diagonal(c, 0)
+        x_hat = start.decode(torch.from_numpy(c @ z).float()).numpy()
+    size = np.abs(c).sum() if norm == "l1" else np.square(c).sum()
+    parts = [((x - x_hat) ** 2).sum() / 2, 1e12 * size, 3 * ((z - c @ z) ** 2).sum() / 2]
+    assert losses["loss"] == pytest.approx(sum(parts), rel=1e-4)
+    assert losses["reconstruction"] == pytest.approx(parts[0], rel=1e-4)
+
+
+def test_joint_training_lowers_the_loss_and_moves_the_encoder(fitted):
+    losses = fitted.history_["cluster"]["loss"]
+    assert losses == sorted(losses, reverse=True) and fitted.n_iter_ == 10
+    again = DSCNet(10, **SETTINGS | {"epochs": 1}).fit(IMAGES)
+    assert not np.allclose(again.transform(IMAGES), fitted.transform(IMAGES))
+    assert not fitted.coefficients_.diagonal().any() and np.abs(fitted.coefficients_).max() <= 0.0101
+
+
+def test_labels_are_a_spectral_clustering_of_the_affinity(fitted):
+    c = fitted.coefficients_.astype(float)
+    size = -np.sort(-np.abs(c), axis=1)
+    smallest = [row[np.argmax(np.cumsum(row) > 0.2 * row.sum())] for row in size]
+    c[np.abs(c) < np.array(smallest)[:, None]] = 0
+    c = (c + c.T) / 2 + np.eye(150)
+    u, s, _ = np.linalg.svd(c)
+    rows = u[:, :51] * np.sqrt(s[:51])
+    cosine = rows @ rows.T / np.outer(*2 * [np.linalg.norm(rows, axis=1)])
+    np.testing.assert_allclose(fitted.affinity_matrix_, np.clip(cosine, 0, 1) ** 2, atol=1e-5)
+    other = SpectralClustering(10, affinity="precomputed", assign_labels="discretize", random_state=7)
+    assert ari(other.fit_predict(fitted.affinity_matrix_), fitted.labels_) > 0.8
+    assert clustering_accuracy(Y, fitted.labels_) > 0.6
+
+
+def test_prediction_takes_the_subspace_at_the_smallest_angle(fitted):
+    new = DIGITS.X[150:190]
+    z = fitted.transform(new)
+    bases = []
+    for k in range(10):
+        codes = fitted.transform(X)[fitted.labels_ == k]
+        np.testing.assert_allclose(fitted.cluster_centers_[k], codes.mean(0), rtol=1e-4, atol=1e-6)
+        bases.append(np.linalg.svd(codes)[2][:5])
+    angles = np.array([[subspace_angles(code[:, None], basis.T)[0] for basis in bases] for code in z])
+    assert np.array_equal(fitted.predict(new), angles.argmin(1))
+    closeness = 1 / np.sin(angles) ** 2
+    np.testing.assert_allclose(fitted.predict_proba(new), closeness / closeness.sum(1, keepdims=True), rtol=1e-2)
+
+
+def test_images_get_convolutions_and_vectors_dense_layers(fitted):
+    assert isinstance(fitted.network_, FullyConvolutionalAutoencoder) and fitted.cluster_centers_.shape == (10, 15 * 16)
+    flat = DSCNet(10, image_shape=(1, 8, 8), **SETTINGS).fit(X)
+    assert np.array_equal(flat.labels_, fitted.labels_)
+    assert np.array_equal(flat.transform(IMAGES), fitted.transform(X))
+    assert isinstance(DSCNet(10, widths=(20, 6), **SETTINGS).fit(X).network_, Autoencoder)
+
+
+def test_too_many_samples_are_refused_before_training():
+    message = r"X: expected at most max_samples=149 samples, got 150, .* take 0\.0 GB"
+    with pytest.raises(ValueError, match=message):
+        DSCNet(10, max_samples=149, **SETTINGS).fit(X)
+    with pytest.raises(ValueError, match=r"got 20000, .* take 6\.4 GB"):
+        DSCNet(10, **SETTINGS).fit(np.zeros((20_000, 2), dtype=np.float32))
+
+
+def test_starting_from_a_trained_autoencoder(fitted):
+    given = fitted.network_
+    before = [value.clone() for value in given.state_dict().values()]
+    other = DSCNet(10, autoencoder=given, **SETTINGS).fit(IMAGES)
+    assert all(torch.equal(a, b) for a, b in zip(before, given.state_dict().values(), strict=True))
+    assert "pretrain" not in other.history_ and other.network_ is not given
+    for changes in ({"channels": (4,)}, {"image_shape": None}):
+        data = X if "image_shape" in changes else IMAGES
+        with pytest.raises(ValueError, match="autoencoder: expected the layers of"):
+            DSCNet(10, autoencoder=given, **SETTINGS | changes).fit(data)
+
+
+def test_copies_of_a_sample_share_its_cluster():
+    twice = DSCNet(5, **SETTINGS).fit(np.repeat(IMAGES[:40], 2, axis=0))
+    assert np.array_equal(twice.labels_[::2], twice.labels_[1::2]) and len(set(twice.labels_)) == 5
