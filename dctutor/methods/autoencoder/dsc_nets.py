@@ -31,7 +31,7 @@ class DSCNet(ConvolutionalClusterer):
     .. math:: L = \tfrac{1}{2} \lVert X - \hat X \rVert_F^2 + \lambda_1 \lVert C \rVert_p
               + \tfrac{\lambda_2}{2} \lVert Z - C Z \rVert_F^2 \qquad \text{(paper eq. 4)}
 
-    Spectral clustering of the affinity made from C gives the labels. **Memory:** C, its gradient and Adam's averages take
+    Spectral clustering of the affinity made from C gives the labels. **Memory:** C, its gradient and Adam's state take
     :math:`16 n^2` bytes, 400 MB for 5,000 samples. The time of a step grows as :math:`n^2`, too.
 
     Parameters
