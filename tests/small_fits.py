@@ -27,6 +27,8 @@ SMALL = {
     "batch_size": 32,
     "tol": 0.0,
     "subspace_dim": 1,
+    "rho": 0.5,
+    "alpha": 4.0,
     "verbose": False,
     "random_state": 0,
 }

@@ -28,7 +28,7 @@ class ConvolutionalClusterer(DeepClusterer):
         Shape of an image, where ``X`` is flat.
     widths : sequence of int, default=(500, 500, 2000, 10)
         Widths of the dense layers; the last is that of the embedding.
-    pretrain_epochs : int, default=100
+    pretrain_epochs : int, default=50
         Passes over the data for the autoencoder alone, in batches of ``batch_size``.
     pretrain_learning_rate : float, default=0.001
         Peak learning rate of pre-training (Adam, one cycle).
@@ -42,7 +42,7 @@ class ConvolutionalClusterer(DeepClusterer):
     kernel_sizes: Sequence[int] = (3,)
     image_shape: Sequence[int] | None = None
     widths: Sequence[int] = (500, 500, 2000, 10)
-    pretrain_epochs: int = 100
+    pretrain_epochs: int = 50
     pretrain_learning_rate: float = 1e-3
     autoencoder: Network | None = None
 

@@ -53,9 +53,9 @@ def test_labels_are_a_spectral_clustering_of_the_affinity(fitted):
     c[np.abs(c) < np.array(smallest)[:, None]] = 0
     c = (c + c.T) / 2 + np.eye(150)
     u, s, _ = np.linalg.svd(c)
-    rows = u[:, :51] * np.sqrt(s[:51])
+    rows = u[:, :31] * np.sqrt(s[:31])
     cosine = rows @ rows.T / np.outer(*2 * [np.linalg.norm(rows, axis=1)])
-    np.testing.assert_allclose(fitted.affinity_matrix_, np.clip(cosine, 0, 1) ** 2, atol=1e-5)
+    np.testing.assert_allclose(fitted.affinity_matrix_, np.clip(cosine, 0, 1), atol=1e-5)
     other = SpectralClustering(10, affinity="precomputed", assign_labels="discretize", random_state=7)
     assert ari(other.fit_predict(fitted.affinity_matrix_), fitted.labels_) > 0.8
     assert clustering_accuracy(Y, fitted.labels_) > 0.6
@@ -68,7 +68,7 @@ def test_prediction_takes_the_subspace_at_the_smallest_angle(fitted):
     for k in range(10):
         codes = fitted.transform(X)[fitted.labels_ == k]
         np.testing.assert_allclose(fitted.cluster_centers_[k], codes.mean(0), rtol=1e-4, atol=1e-6)
-        bases.append(np.linalg.svd(codes)[2][:5])
+        bases.append(np.linalg.svd(codes)[2][:3])
     angles = np.array([[subspace_angles(code[:, None], basis.T)[0] for basis in bases] for code in z])
     assert np.array_equal(fitted.predict(new), angles.argmin(1))
     closeness = 1 / np.sin(angles) ** 2

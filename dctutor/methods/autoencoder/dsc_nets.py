@@ -40,9 +40,9 @@ class DSCNet(ConvolutionalClusterer):
         DSC-Net-L2 or DSC-Net-L1: the sum of squares of C, or of absolute values.
     lambda1, lambda2 : float, default=0.0001 and 1.0
         Weights of the size of C and of the self-expression.
-    epochs, learning_rate : int and float, default=100 and 0.001
+    epochs, learning_rate : int and float, default=50 and 0.001
         Steps of joint training, each of which sees all samples, and its learning rate (Adam).
-    rho, subspace_dim, alpha : float, int and float, default=0.2, 5 and 2.0
+    rho, subspace_dim, alpha : float, int and float, default=0.2, 3 and 1.0
         Share of each row of C that is kept, dimension of the subspaces, and power of the affinity: see
         `dctutor.subspaces.keep_largest` and `dctutor.subspaces.subspace_affinity`.
     max_samples : int, default=5000
@@ -88,11 +88,11 @@ class DSCNet(ConvolutionalClusterer):
     norm: Literal["l1", "l2"] = "l2"
     lambda1: float = 1e-4
     lambda2: float = 1.0
-    epochs: int = 100
+    epochs: int = 50
     learning_rate: float = 1e-3
     rho: float = 0.2
-    subspace_dim: int = 5
-    alpha: float = 2.0
+    subspace_dim: int = 3
+    alpha: float = 1.0
     max_samples: int = 5000
 
     def _check_params(self) -> None:
