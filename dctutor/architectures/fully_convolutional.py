@@ -12,7 +12,7 @@ __all__ = ["FullyConvolutionalAutoencoder"]
 
 
 class FullyConvolutionalAutoencoder(nn.Module):
-    """Convolutions that each halve height and width, and their mirror; no dense layer (Ji et al. 2017, section 3.3).
+    """Convolutions that each halve height and width, and their mirror; no dense layer (Ji et al. 2017).
 
     A `ConvolutionalAutoencoder` squeezes its feature maps through a dense layer. Here they *are* the code, flattened,
     and a ReLU keeps it from being negative. The output is linear.

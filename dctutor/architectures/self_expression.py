@@ -10,7 +10,7 @@ __all__ = ["SelfExpression"]
 
 
 class SelfExpression(nn.Module):
-    r"""A linear layer over *samples*: each code becomes a weighted sum of the others (Ji et al. 2017, section 3.1).
+    r"""A linear layer over *samples*: each code becomes a weighted sum of the others (Ji et al. 2017).
 
     .. math:: \hat Z = C Z, \qquad c_{ii} = 0
 

@@ -12,7 +12,7 @@ __all__ = ["coefficient_norm", "self_expression"]
 
 @in_float32
 def self_expression(z: Float[Tensor, "n p"], z_hat: Float[Tensor, "n p"]) -> Float[Tensor, ""]:
-    r"""How far the codes are from what the others say of them (Ji et al. 2017, eq. 4, last term).
+    r"""How far the codes are from what the others say of them (Ji et al. 2017, last term of the loss).
 
     .. math:: L_{se} = \tfrac{1}{2} \lVert Z - C Z \rVert_F^2
 
@@ -40,7 +40,7 @@ def self_expression(z: Float[Tensor, "n p"], z_hat: Float[Tensor, "n p"]) -> Flo
 
 @in_float32
 def coefficient_norm(c: Float[Tensor, "n n"], norm: Literal["l1", "l2"] = "l2") -> Float[Tensor, ""]:
-    r"""Size of the coefficients :math:`\lVert C \rVert_p` (Ji et al. 2017, eq. 4, second term).
+    r"""Size of the coefficients :math:`\lVert C \rVert_p` (Ji et al. 2017, second term of the loss).
 
     Parameters
     ----------

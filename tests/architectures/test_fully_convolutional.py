@@ -1,4 +1,4 @@
-"""The autoencoder without dense layers: against SciPy's convolution, and the paper's table of its sizes."""
+"""The autoencoder without dense layers: against SciPy's convolution, and sizes worked out by hand."""
 
 import numpy as np
 import pytest
@@ -36,7 +36,7 @@ def test_images_come_back_in_their_size_flat_or_not(shape):
 
 
 def test_the_papers_sizes():
-    # Table 4 of Ji et al. (2017), ORL: parameters of each layer of the encoder and of the decoder; 4 x 4 maps remain.
+    # Ji et al. (2017), ORL and COIL-20. Weights and biases by hand, such as 5 x 5 x 1 x 5 + 5; 4 x 4 maps remain.
     network = FullyConvolutionalAutoencoder((1, 32, 32), (5, 3, 3), (5, 3, 3))
     sizes = [sum(p.numel() for p in layer.parameters()) for layer in (*network.encoder, *network.decoder)]
     assert sizes == [130, 138, 84, 84, 140, 126] and network.embedding_dim == 3 * 4 * 4

@@ -22,7 +22,7 @@ def fitted():
 
 
 @pytest.mark.parametrize("norm", ["l1", "l2"])
-def test_the_first_losses_are_those_of_equation_4(norm):
+def test_the_first_losses_are_those_of_the_papers_objective(norm):
     start = DSCNet(10, **SETTINGS).fit(IMAGES).network_
     settings = SETTINGS | {"epochs": 1, "norm": norm, "lambda1": 1e12, "lambda2": 3.0, "autoencoder": start}
     losses = {name: values[0] for name, values in DSCNet(10, **settings).fit(IMAGES).history_["cluster"].items()}

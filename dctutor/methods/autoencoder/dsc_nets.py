@@ -29,7 +29,7 @@ class DSCNet(ConvolutionalClusterer):
     that layer, all weights are trained together on the whole data at once:
 
     .. math:: L = \tfrac{1}{2} \lVert X - \hat X \rVert_F^2 + \lambda_1 \lVert C \rVert_p
-              + \tfrac{\lambda_2}{2} \lVert Z - C Z \rVert_F^2 \qquad \text{(paper eq. 4)}
+              + \tfrac{\lambda_2}{2} \lVert Z - C Z \rVert_F^2
 
     Spectral clustering of the affinity made from C gives the labels. **Memory:** C, its gradient and Adam's state take
     :math:`16 n^2` bytes, 400 MB for 5,000 samples. The time of a step grows as :math:`n^2`, too.
@@ -73,6 +73,8 @@ class DSCNet(ConvolutionalClusterer):
 
     The paper's weights are for pixels from 0 to 255. Here the mean square of the data is 1, so that its
     :math:`\lambda_1` has to be divided by the mean square of its pixels.
+
+    The authors' code for ORL has the channels (3, 3, 5) with kernels (3, 3, 3) instead.
 
     Departures: C has a zero diagonal under both norms (the authors' code for L2 leaves it free). Its rows, not its
     columns, are thresholded, since row i expresses sample i. The output layer is linear, as everywhere in this package.
@@ -123,7 +125,7 @@ class DSCNet(ConvolutionalClusterer):
             l_r = reconstruction(loop.x, autoencoder.decode(z_hat), reduction="sum") / 2
             l_c = coefficient_norm(layer.coefficients, self.norm)
             l_s = self_expression(z, z_hat)
-            loss = l_r + self.lambda1 * l_c + self.lambda2 * l_s  # eq. 4
+            loss = l_r + self.lambda1 * l_c + self.lambda2 * l_s
             loop.minimize(loss, optimizer)
             return {"loss": loss, "reconstruction": l_r, "size of C": l_c, "self-expression": l_s}
 
