@@ -1,4 +1,4 @@
-"""From the coefficients of a self-expression to clusters, and from clusters to subspaces (Ji et al. 2017, and their code).
+"""From the coefficients of a self-expression to clusters, and from clusters to subspaces (after Ji et al. 2017).
 
 Everything here is a pure function of arrays. An affinity is an n x n table, so memory grows with the square of n.
 """

@@ -74,11 +74,9 @@ class DSCNet(ConvolutionalClusterer):
     The paper's weights are for pixels from 0 to 255. Here the mean square of the data is 1, so that its
     :math:`\lambda_1` has to be divided by the mean square of its pixels.
 
-    The authors' code for ORL has the channels (3, 3, 5) with kernels (3, 3, 3) instead.
-
     Departures: C has a zero diagonal under both norms (the authors' code for L2 leaves it free). Its rows, not its
     columns, are thresholded, since row i expresses sample i. The output layer is linear, as everywhere in this package.
-    Identical samples count once in spectral clustering.
+    Identical samples count once in spectral clustering. (For ORL that code has channels (3, 3, 5), all kernels 3.)
 
     References
     ----------
