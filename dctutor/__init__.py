@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from dctutor.datasets import Dataset, load_dataset
     from dctutor.estimator import DeepClusterer
-    from dctutor.methods import DEC, IDEC, AutoencoderKMeans
+    from dctutor.methods import DEC, DMC, IDEC, AutoencoderKMeans
 
 __version__ = version("dctutor")
 
 _HOMES = {
     "AutoencoderKMeans": "methods",
     "DEC": "methods",
+    "DMC": "methods",
     "Dataset": "datasets",
     "DeepClusterer": "estimator",
     "IDEC": "methods",
@@ -35,7 +36,7 @@ _MODULES = (
     "training",
 )
 
-__all__ = ["DEC", "IDEC", "AutoencoderKMeans", "Dataset", "DeepClusterer", "load_dataset"]
+__all__ = ["DEC", "DMC", "IDEC", "AutoencoderKMeans", "Dataset", "DeepClusterer", "load_dataset"]
 
 
 def __getattr__(name: str) -> Any:

@@ -16,7 +16,7 @@ from dctutor.losses.clustering import (
 from dctutor.losses.generative import bernoulli_nll, discriminator_loss, gaussian_kl, gaussian_nll, generator_loss
 from dctutor.losses.neighbours import NeighbourGraph, neighbour_graph
 from dctutor.losses.nonclustering import locality_preserving, reconstruction, self_augmentation
-from dctutor.losses.other import cluster_classification, group_sparsity
+from dctutor.losses.other import cluster_classification, fuzzy_k_means, fuzzy_memberships, group_sparsity
 
 __all__ = [
     "NeighbourGraph",
@@ -26,6 +26,8 @@ __all__ = [
     "cluster_affinity",
     "cluster_classification",
     "discriminator_loss",
+    "fuzzy_k_means",
+    "fuzzy_memberships",
     "gaussian_kl",
     "gaussian_nll",
     "generator_loss",
