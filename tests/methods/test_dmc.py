@@ -77,18 +77,3 @@ def test_no_locality_phase_and_no_clustering_loss_can_be_asked_for(pretrained):
 def test_more_neighbours_than_samples_are_all_of_them():
     fitted = small(DMC, n_clusters=2, n_neighbors=50).fit(X[:6])
     assert set(fitted.labels_) == {0, 1}
-
-
-@pytest.mark.parametrize(
-    ("argument", "value", "message"),
-    [
-        ("locality", -1, "locality: expected a number in"),
-        ("gamma", "1", "gamma: expected a number, got '1'"),
-        ("n_neighbors", 0, "n_neighbors: expected an integer of at least 1, got 0"),
-        ("fuzziness", 1, "fuzziness: expected a number in"),
-        ("locality_epochs", 1.5, "locality_epochs: expected an integer, got 1.5"),
-    ],
-)
-def test_bad_arguments_are_named(argument, value, message):
-    with pytest.raises((TypeError, ValueError), match=message):
-        small(DMC, **{argument: value}).fit(X)

@@ -24,8 +24,8 @@ class DMC(PretrainedClusterer):
               + \underbrace{\gamma L_c}_{\text{clustering-oriented objective}}
 
     with :math:`L_{rec}` from the survey's eq. 1, :math:`L_{lp}` from its eq. 3, and :math:`L_c` the distances of a code
-    to all centres, the nearer the more they count (`dctutor.losses.fuzzy_k_means`). The codes themselves say, anew
-    every few passes over the data, which samples are neighbours, and before every pass where the centres lie.
+    to all centres, the nearer the more they count (`dctutor.losses.fuzzy_k_means`). The codes themselves say, every
+    few passes over the data, which samples are neighbours, and before every pass where the centres lie.
 
     Parameters
     ----------
@@ -53,9 +53,9 @@ class DMC(PretrainedClusterer):
     Notes
     -----
     From the paper's abstract come the two objectives in one cost, their aims, a relation of the data that is explored
-    again and again, and centres found from the codes; from Min et al. (2018), that the first objective is
-    reconstruction and locality, and that the second penalises codes by their proximity to each centre. The formulas
-    are this package's reading, made without the paper's text, and so are symbols and defaults (for ``mnist-5k``):
+    again and again, and centres found from the codes; from Min et al. (2018), that the first is reconstruction and
+    locality, and the second penalises codes by their proximity to each centre. The formulas are this package's
+    reading, made without the paper's text, and so are symbols and defaults (for ``mnist-5k``):
 
     - Neighbours outside the batch enter eq. 3 with the codes that they had before the pass. It saves encoding them,
       and codes that stand still do not lower the loss by shrinking towards the origin together.
@@ -107,9 +107,8 @@ class DMC(PretrainedClusterer):
             return z
 
         def look() -> bool:
-            z = embed()
-            spread = loop.state.get("spread", z.var(0).sum().clamp_min(1e-6))  # all codes may be equal
-            loop.state |= {"z": z, "spread": spread}
+            loop.state["z"] = z = embed()
+            loop.state.setdefault("spread", z.var(0).sum().clamp_min(1e-6))  # all codes may be equal
             if loop.steps // -(-len(loop.x) // self.batch_size) % self.graph_every == 0:
                 loop.state |= losses.neighbour_graph(z, min(self.n_neighbors, len(z) - 1))._asdict()
             return False
