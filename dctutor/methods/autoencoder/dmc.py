@@ -123,7 +123,7 @@ class DMC(PretrainedClusterer):
             centers.copy_(torch.where(size > 0, weights.T @ loop.state["z"] / size, centers))
             return False
 
-        def train(phase: str, gamma: float, epochs: int, **hooks: Callable) -> None:
+        def train(phase: str, gamma: float, epochs: int, start: Callable | None, refresh: Callable) -> None:
             def step(index: Tensor) -> dict[str, Tensor]:
                 x, state = loop.x[index], loop.state
                 z = autoencoder.encode(x)
@@ -138,12 +138,13 @@ class DMC(PretrainedClusterer):
                 return parts | ({"clustering": l_c} if gamma else {})
 
             optimizer = loop.adam(autoencoder.parameters(), self.learning_rate)
-            loop.run(phase, step, optimizers=[optimizer], epochs=epochs, batch_size=self.batch_size, **hooks)
+            size = self.batch_size
+            loop.run(phase, step, optimizers=[optimizer], epochs=epochs, batch_size=size, start=start, refresh=refresh)
 
         if self.locality_epochs:
-            train("locality", 0, self.locality_epochs, refresh=look)
+            train("locality", 0, self.locality_epochs, None, look)
         loop.watch(autoencoder.encode, centers)
-        train("cluster", self.gamma, self.epochs, start=place_centers, refresh=look_and_move_centers)
+        train("cluster", self.gamma, self.epochs, place_centers, look_and_move_centers)
         return autoencoder, centers
 
     def _assign(self, z: Tensor, centers: Tensor) -> Tensor:
