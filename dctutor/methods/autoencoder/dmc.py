@@ -39,10 +39,8 @@ class DMC(PretrainedClusterer):
         Passes over the data between two searches for neighbours.
     fuzziness : float, default=1.5
         m, above 1: near 1 only the nearest centre counts.
-    locality_epochs : int, default=15
-        Passes over the data with :math:`\gamma = 0`, before k-means places the centres.
-    epochs : int, default=5
-        Passes over the data with the whole objective.
+    locality_epochs, epochs : int, default=15 and 5
+        Passes over the data with :math:`\gamma = 0`, before k-means places the centres; and with the whole objective.
     learning_rate : float, default=0.001
         Of Adam, in both.
     n_clusters, widths, layerwise_epochs, pretrain_epochs, noise, pretrain_learning_rate, autoencoder
