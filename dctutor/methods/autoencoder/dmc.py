@@ -98,6 +98,7 @@ class DMC(PretrainedClusterer):
         autoencoder = self._pretrained(loop)
         centers = torch.zeros(self.n_clusters, autoencoder.embedding_dim, device=loop.device)
         loop.register(centers=centers)
+        optimizer = loop.adam(autoencoder.parameters(), self.learning_rate)  # one: each new one starts with a jolt
 
         def embed() -> Tensor:
             z = loop.map(autoencoder.encode)
@@ -135,7 +136,6 @@ class DMC(PretrainedClusterer):
                 parts = {"loss": loss, "reconstruction": l_rec, "locality": l_lp}
                 return parts | ({"clustering": l_c} if gamma else {})
 
-            optimizer = loop.adam(autoencoder.parameters(), self.learning_rate)
             size = self.batch_size
             loop.run(phase, step, optimizers=[optimizer], epochs=epochs, batch_size=size, start=start, refresh=refresh)
 
