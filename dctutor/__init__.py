@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from dctutor.datasets import Dataset, load_dataset
     from dctutor.estimator import DeepClusterer
-    from dctutor.methods import DEC, IDEC, AutoencoderKMeans, DSCNet
+    from dctutor.methods import DEC, DMC, IDEC, AutoencoderKMeans, DSCNet
 
 __version__ = version("dctutor")
 
@@ -18,6 +18,7 @@ _HOMES = {
     "AutoencoderKMeans": "methods",
     "DEC": "methods",
     "DSCNet": "methods",
+    "DMC": "methods",
     "Dataset": "datasets",
     "DeepClusterer": "estimator",
     "IDEC": "methods",
@@ -37,7 +38,7 @@ _MODULES = (
     "training",
 )
 
-__all__ = ["DEC", "IDEC", "AutoencoderKMeans", "DSCNet", "Dataset", "DeepClusterer", "load_dataset"]
+__all__ = ["DEC", "DMC", "IDEC", "AutoencoderKMeans", "DSCNet", "Dataset", "DeepClusterer", "load_dataset"]
 
 
 def __getattr__(name: str) -> Any:

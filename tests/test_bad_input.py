@@ -165,6 +165,14 @@ BAD_ARGUMENTS = [
     ({"learning_rate": 0}, ValueError),
     ({"momentum": 1.0}, ValueError),
     ({"momentum": -0.5}, ValueError),
+    ({"locality": -1.0}, ValueError),
+    ({"n_neighbors": 0}, ValueError),
+    ({"n_neighbors": 2.5}, TypeError),
+    ({"graph_every": 0}, ValueError),
+    ({"fuzziness": 1.0}, ValueError),
+    ({"fuzziness": "2"}, TypeError),
+    ({"locality_epochs": -1}, ValueError),
+    ({"locality_epochs": 1.5}, TypeError),
 ]
 
 

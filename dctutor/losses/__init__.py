@@ -17,7 +17,7 @@ from dctutor.losses.clustering import (
 from dctutor.losses.generative import bernoulli_nll, discriminator_loss, gaussian_kl, gaussian_nll, generator_loss
 from dctutor.losses.neighbours import NeighbourGraph, neighbour_graph
 from dctutor.losses.nonclustering import locality_preserving, reconstruction, self_augmentation
-from dctutor.losses.other import cluster_classification, group_sparsity
+from dctutor.losses.other import cluster_classification, fuzzy_k_means, fuzzy_memberships, group_sparsity
 from dctutor.losses.self_expression import coefficient_norm, self_expression
 
 __all__ = [
@@ -29,6 +29,8 @@ __all__ = [
     "cluster_classification",
     "coefficient_norm",
     "discriminator_loss",
+    "fuzzy_k_means",
+    "fuzzy_memberships",
     "gaussian_kl",
     "gaussian_nll",
     "generator_loss",

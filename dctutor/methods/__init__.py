@@ -12,4 +12,5 @@ from dctutor.methods.autoencoder.dsc_nets import DSCNet
 from dctutor.methods.autoencoder.idec import IDEC
 from dctutor.methods.cdnn.dec import DEC
 
-__all__ = ["DEC", "IDEC", "AutoencoderKMeans", "DSCNet"]
+__all__ = ["DEC", "DMC", "IDEC", "AutoencoderKMeans", "DSCNet"]
+from dctutor.methods.autoencoder.dmc import DMC

@@ -1,0 +1,149 @@
+"""Deep Multi-Manifold Clustering (Chen, Lv & Zhang 2017)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from dctutor import losses
+from dctutor._kmeans import kmeans
+from dctutor._validation import check_integer, check_number
+from dctutor.architectures import Autoencoder
+from dctutor.methods._pretrained import PretrainedClusterer
+from dctutor.training import Loop
+
+__all__ = ["DMC"]
+
+
+@dataclass(eq=False, repr=False, kw_only=True)
+class DMC(PretrainedClusterer):
+    r"""Deep multi-manifold clustering: neighbours get similar codes, and codes gather around centres.
+
+    .. math:: L = \underbrace{L_{rec} + \lambda L_{lp}}_{\text{locality-preserving objective}}
+              + \underbrace{\gamma L_c}_{\text{clustering-oriented objective}}
+
+    with :math:`L_{rec}` from the survey's eq. 1, :math:`L_{lp}` from its eq. 3, and :math:`L_c` the distances of a code
+    to all centres, the nearer the more they count (`dctutor.losses.fuzzy_k_means`). The codes themselves say, every
+    few passes over the data, which samples are neighbours, and before every pass where the centres lie.
+
+    Parameters
+    ----------
+    locality : float, default=20.0
+        Weight :math:`\lambda` of the locality-preserving loss.
+    gamma : float, default=1.0
+        Weight :math:`\gamma` of the clustering loss.
+    n_neighbors : int, default=10
+        Neighbours a sample, k in :math:`N_k(i)`; where the data have fewer, all of them.
+    graph_every : int, default=5
+        Passes over the data between two searches for neighbours.
+    fuzziness : float, default=1.5
+        m, above 1: near 1 only the nearest centre counts.
+    locality_epochs, epochs : int, default=15 and 5
+        Passes over the data with :math:`\gamma = 0`, before k-means places the centres; and with the whole objective.
+    learning_rate : float, default=0.001
+        Of Adam, in both.
+    n_clusters, widths, layerwise_epochs, pretrain_epochs, noise, pretrain_learning_rate, autoencoder
+        See `PretrainedClusterer`.
+    batch_size, device, precision, random_state, verbose, checkpoint, checkpoint_seconds, snapshot_every
+        See `DeepClusterer`, which also lists the attributes.
+
+    Notes
+    -----
+    From the paper's abstract come the two objectives in one cost, their aims, a relation of the data that is explored
+    again and again, and centres found from the codes; from Min et al. (2018), that the first is reconstruction and
+    locality, and the second penalises codes by their proximity to each centre. The formulas are this package's
+    reading, made without the paper's text, and so are symbols and defaults (for ``mnist-5k``):
+
+    - Neighbours outside the batch enter eq. 3 with the codes that they had before the pass. It saves encoding them,
+      and codes that stand still do not lower the loss by shrinking towards the origin together.
+    - Both losses of codes are in units of the total variance of the first codes, so that weights fit any data.
+    - Pre-training as in `DEC`, and ``locality_epochs``: neighbours and centres of random codes would say little.
+
+    References
+    ----------
+    Chen, Lv & Zhang (2017). Unsupervised multi-manifold clustering by learning deep representation. AAAI workshops.
+    Min, Guo, Liu, Zhang, Cui & Long (2018). A survey of clustering with deep learning. IEEE Access.
+
+    Examples
+    --------
+    >>> from dctutor import DMC, load_dataset
+    >>> digits = load_dataset("digits")
+    >>> dmc = DMC(n_clusters=10, layerwise_epochs=2, pretrain_epochs=5, random_state=0, verbose=False).fit(digits.X)
+    >>> dmc.predict_proba(digits.X[:3]).shape
+    (3, 10)
+    """
+
+    locality: float = 20.0
+    gamma: float = 1.0
+    n_neighbors: int = 10
+    graph_every: int = 5
+    fuzziness: float = 1.5
+    locality_epochs: int = 15
+    epochs: int = 5
+    learning_rate: float = 1e-3
+
+    def _check_params(self) -> None:
+        super()._check_params()
+        check_number("locality", self.locality)
+        check_number("gamma", self.gamma)
+        check_integer("n_neighbors", self.n_neighbors, minimum=1)
+        check_integer("graph_every", self.graph_every, minimum=1)
+        check_number("fuzziness", self.fuzziness, minimum=1, open_at_minimum=True)
+        check_integer("locality_epochs", self.locality_epochs, minimum=0)
+        check_integer("epochs", self.epochs, minimum=1)
+        check_number("learning_rate", self.learning_rate, open_at_minimum=True)
+
+    def _train(self, loop: Loop) -> tuple[Autoencoder, Tensor]:
+        autoencoder = self._pretrained(loop)
+        centers = torch.zeros(self.n_clusters, autoencoder.embedding_dim, device=loop.device)
+        loop.register(centers=centers)
+        optimizer = loop.adam(autoencoder.parameters(), self.learning_rate)  # one: each new one starts with a jolt
+
+        def embed() -> Tensor:
+            z = loop.map(autoencoder.encode)
+            loop.check_finite(embedding=z)
+            return z
+
+        def look() -> bool:
+            loop.state["z"] = z = embed()
+            loop.state.setdefault("spread", z.var(0).sum().clamp_min(1e-6))  # all codes may be equal
+            if loop.steps // -(-len(loop.x) // self.batch_size) % self.graph_every == 0:
+                loop.state |= losses.neighbour_graph(z, min(self.n_neighbors, len(z) - 1))._asdict()
+            return False
+
+        def place_centers() -> None:
+            centers.copy_(torch.from_numpy(kmeans(embed(), self.n_clusters, loop.generator)))
+
+        def look_and_move_centers() -> bool:  # each to the mean of the codes, weighted by membership
+            look()
+            weights = self._assign(loop.state["z"], centers) ** self.fuzziness
+            size = weights.sum(0).unsqueeze(1)
+            centers.copy_(torch.where(size > 0, weights.T @ loop.state["z"] / size, centers))
+            return False
+
+        def train(phase: str, gamma: float, epochs: int, start: Callable | None, refresh: Callable) -> None:
+            def step(index: Tensor) -> dict[str, Tensor]:
+                x, state = loop.x[index], loop.state
+                z = autoencoder.encode(x)
+                l_rec = losses.reconstruction(x, autoencoder.decode(z))  # eq. 1
+                samples, pairs, similarity = losses.NeighbourGraph(state["neighbors"], state["similarity"]).edges(index)
+                codes = state["z"].index_copy(0, index, z)[samples]  # those of the batch are new
+                l_lp = losses.locality_preserving(codes, pairs, similarity) / state["spread"]  # eq. 3
+                l_c = losses.fuzzy_k_means(z, centers, self.fuzziness) / state["spread"]
+                loss = l_rec + self.locality * l_lp + gamma * l_c
+                loop.minimize(loss, optimizer)
+                parts = {"loss": loss, "reconstruction": l_rec, "locality": l_lp}
+                return parts | ({"clustering": l_c} if gamma else {})
+
+            size = self.batch_size
+            loop.run(phase, step, optimizers=[optimizer], epochs=epochs, batch_size=size, start=start, refresh=refresh)
+
+        if self.locality_epochs:
+            train("locality", 0, self.locality_epochs, None, look)
+        loop.watch(autoencoder.encode, centers)
+        train("cluster", self.gamma, self.epochs, place_centers, look_and_move_centers)
+        return autoencoder, centers
+
+    def _assign(self, z: Tensor, centers: Tensor) -> Tensor:
+        return losses.fuzzy_memberships(z, centers, self.fuzziness)
