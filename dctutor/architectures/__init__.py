@@ -10,6 +10,7 @@ from dctutor.architectures.fully_convolutional import FullyConvolutionalAutoenco
 from dctutor.architectures.gan import ConvolutionalDiscriminator, ConvolutionalGenerator, Discriminator, Generator
 from dctutor.architectures.mlp import MLP
 from dctutor.architectures.self_expression import SelfExpression
+from dctutor.architectures.softmax_autoencoder import SoftmaxAutoencoder
 from dctutor.architectures.vae import VAE, ConvolutionalVAE
 
 __all__ = [
@@ -25,5 +26,6 @@ __all__ = [
     "FullyConvolutionalAutoencoder",
     "Generator",
     "SelfExpression",
+    "SoftmaxAutoencoder",
     "TransposedCNN",
 ]

@@ -5,9 +5,14 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
-__all__ = ["Activation", "check_image", "check_widths", "full_precision", "glorot"]
+__all__ = ["Activation", "check_image", "check_widths", "full_precision", "glorot", "unchanged"]
 
 Activation = Callable[[Tensor], Tensor]
+
+
+def unchanged(x: Tensor) -> Tensor:
+    """Return ``x``: the corruption that corrupts nothing."""
+    return x
 
 
 def check_widths(name: str, widths: Sequence[int], *, minimum: int = 1) -> tuple[int, ...]:

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from dctutor._validation import check_integer
-from dctutor.architectures._layers import check_widths, full_precision, glorot
+from dctutor.architectures._layers import Activation, check_widths, full_precision, glorot, unchanged
 
 __all__ = ["Autoencoder"]
 
@@ -46,13 +46,15 @@ class Autoencoder(nn.Module):
         self.decoder = nn.ModuleList(nn.Linear(b, a) for a, b in reversed(list(pairwise(sizes))))
         glorot(self)  # as in the authors' Keras code
 
-    def layer_outputs(self, x: Float[Tensor, "n d"]) -> list[Float[Tensor, "n width"]]:
+    def layer_outputs(self, x: Float[Tensor, "n d"], corrupt: Activation = unchanged) -> list[Float[Tensor, "n width"]]:
         """Activations of every layer of the encoder, for features and for losses between layers.
 
         Parameters
         ----------
         x : Tensor of shape (n, d)
             Inputs.
+        corrupt : callable, optional
+            Damages what goes into every layer but the last, such as dropout; by default nothing does.
 
         Returns
         -------
@@ -61,7 +63,7 @@ class Autoencoder(nn.Module):
         """
         outputs = []
         for layer in self.encoder[:-1]:
-            x = layer(x).relu()
+            x = layer(corrupt(x)).relu()
             outputs.append(x)
         outputs.append(full_precision(self.encoder[-1], x))
         return outputs
@@ -72,9 +74,19 @@ class Autoencoder(nn.Module):
 
     def decode(self, z: Float[Tensor, "n p"]) -> Float[Tensor, "n d"]:
         """Reconstruct inputs from embeddings: g(z)."""
+        return self.decoder_outputs(z)[-1]
+
+    def decoder_outputs(self, z: Float[Tensor, "n p"]) -> list[Float[Tensor, "n width"]]:
+        """Activations of every layer of the decoder; the last is the reconstruction.
+
+        In reverse order, they have the shapes of the input and of the encoder's hidden layers.
+        """
+        outputs = []
         for layer in self.decoder[:-1]:
             z = layer(z).relu()
-        return self.decoder[-1](z)
+            outputs.append(z)
+        outputs.append(self.decoder[-1](z))
+        return outputs
 
     def forward(self, x: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
         """Reconstruct inputs: g(f(x))."""

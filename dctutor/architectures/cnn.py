@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from dctutor._validation import check_integer
-from dctutor.architectures._layers import Activation, check_image, check_widths, full_precision, glorot
+from dctutor.architectures._layers import Activation, check_image, check_widths, full_precision, glorot, unchanged
 
 __all__ = ["CNN", "TransposedCNN"]
 
@@ -70,13 +70,17 @@ class CNN(nn.Module):
         self.head = nn.Linear(inputs * height * width, embedding_dim)
         glorot(self)
 
-    def layer_outputs(self, x: Float[Tensor, "n C H W"]) -> list[Float[Tensor, "n ..."]]:
+    def layer_outputs(
+        self, x: Float[Tensor, "n C H W"], corrupt: Activation = unchanged
+    ) -> list[Float[Tensor, "n ..."]]:
         """Activations of every layer, for features and for losses between layers.
 
         Parameters
         ----------
         x : Tensor of shape (n, C, H, W)
             Images.
+        corrupt : callable, optional
+            Damages what goes into every convolution, such as dropout; by default nothing does.
 
         Returns
         -------
@@ -86,7 +90,7 @@ class CNN(nn.Module):
         """
         outputs = []
         for convolution, norm in zip(self.convolutions, self.norms, strict=True):
-            x = self.activation(norm(convolution(x)))
+            x = self.activation(norm(convolution(corrupt(x))))
             outputs.append(x)
         outputs.append(full_precision(self.head, x.flatten(1)))
         return outputs
@@ -153,9 +157,17 @@ class TransposedCNN(nn.Module):
         self._shape = (outputs, height, width)
         glorot(self)
 
+    def layer_outputs(self, z: Float[Tensor, "n p"]) -> list[Float[Tensor, "n ..."]]:
+        """Activations of every layer; the last is the images.
+
+        In reverse order, they have the shapes of the mirrored network's input and feature maps.
+        """
+        outputs, x = [], self.head(z).unflatten(1, self._shape)
+        for convolution, norm in zip(self.convolutions, self.norms, strict=True):
+            outputs.append(norm(x).relu())
+            x = convolution(outputs[-1])
+        return [*outputs, x]
+
     def forward(self, z: Float[Tensor, "n p"]) -> Float[Tensor, "n C H W"]:
         """Images from codes; the last layer is linear."""
-        x = self.head(z).unflatten(1, self._shape)
-        for convolution, norm in zip(self.convolutions, self.norms, strict=True):
-            x = convolution(norm(x).relu())
-        return x
+        return self.layer_outputs(z)[-1]

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from dctutor.architectures._layers import Activation, unchanged
 from dctutor.architectures.cnn import CNN, TransposedCNN
 
 __all__ = ["ConvolutionalAutoencoder"]
@@ -53,9 +54,15 @@ class ConvolutionalAutoencoder(nn.Module):
         self.encoder = CNN(image_shape, channels, embedding_dim, kernel_size=kernel_size)
         self.decoder = TransposedCNN(embedding_dim, image_shape, channels, kernel_size=kernel_size)
 
-    def layer_outputs(self, x: Float[Tensor, "n C H W"]) -> list[Float[Tensor, "n ..."]]:
+    def layer_outputs(
+        self, x: Float[Tensor, "n C H W"], corrupt: Activation = unchanged
+    ) -> list[Float[Tensor, "n ..."]]:
         """Activations of every layer of the encoder; the last is the embedding. See `CNN.layer_outputs`."""
-        return self.encoder.layer_outputs(x)
+        return self.encoder.layer_outputs(x, corrupt)
+
+    def decoder_outputs(self, z: Float[Tensor, "n p"]) -> list[Float[Tensor, "n ..."]]:
+        """Activations of the decoder's layers; the last is the reconstruction. See `TransposedCNN.layer_outputs`."""
+        return self.decoder.layer_outputs(z)
 
     def encode(self, x: Float[Tensor, "n C H W"]) -> Float[Tensor, "n p"]:
         """Embed images: z = f(x)."""

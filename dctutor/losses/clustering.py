@@ -8,7 +8,7 @@ from torch import Tensor
 
 from dctutor.losses._precision import in_float32
 
-__all__ = ["assignment_hardening", "balanced_assignments", "k_means", "student_t", "target_distribution"]
+__all__ = ["assignment_hardening", "k_means", "student_t", "target_distribution"]
 
 
 @in_float32
@@ -150,40 +150,3 @@ def k_means(
         raise ValueError(f"labels: expected shape ({len(z)},), one a sample, got {tuple(labels.shape)}")
     total = (z - centers[labels]).square().sum()
     return total if reduction == "sum" else total / len(z)
-
-
-@in_float32
-def balanced_assignments(q: Float[Tensor, "n k"], prior: Float[Tensor, " k"] | None = None) -> Float[Tensor, ""]:
-    r"""Divergence of the clusters' shares from those expected (survey eq. 8 and 9; Dizaji et al. 2017).
-
-    .. math:: g_k = \frac{1}{N} \sum_i q_{ik}, \qquad L_{ba} = KL(G \Vert U) = \sum_k g_k \log \frac{g_k}{u_k}
-
-    The shares are those of the rows given: in a small mini-batch they differ by chance even where clusters are even.
-
-    Parameters
-    ----------
-    q : Tensor of shape (n, k)
-        Soft assignments; rows sum to 1.
-    prior : Tensor of shape (k,), optional
-        The expected shares :math:`u_k`, positive, summing to 1. By default the uniform distribution.
-
-    Returns
-    -------
-    Tensor of shape ()
-        The divergence in nats, at least 0.
-
-    Raises
-    ------
-    ValueError
-        If ``prior`` is not k positive numbers that sum to 1.
-    """
-    k = q.shape[1]
-    if prior is None:
-        prior = q.new_full((k,), 1 / k)
-    elif prior.shape != (k,):
-        raise ValueError(f"prior: expected shape ({k},), a share for each column of q, got {tuple(prior.shape)}")
-    elif not ((prior > 0).all() and abs(prior.sum().item() - 1) < 1e-4):
-        raise ValueError(f"prior: expected positive shares that sum to 1, got {prior.tolist()}")
-    shares = q.mean(0)
-    # The floor gives an empty cluster a finite gradient.
-    return (shares * (shares.clamp_min(torch.finfo(q.dtype).tiny).log() - prior.log())).sum()

@@ -1,5 +1,6 @@
 """Losses that know nothing of clusters (survey 3.1)."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
@@ -7,9 +8,10 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional
 
+from dctutor._validation import check_number
 from dctutor.losses._precision import in_float32
 
-__all__ = ["locality_preserving", "reconstruction", "self_augmentation"]
+__all__ = ["layerwise_reconstruction", "locality_preserving", "reconstruction", "self_augmentation"]
 
 
 @in_float32
@@ -43,6 +45,45 @@ def reconstruction(
     if x.shape != x_hat.shape:
         raise ValueError(f"x_hat: expected the shape of x, {tuple(x.shape)}, got {tuple(x_hat.shape)}")
     return functional.mse_loss(x_hat, x, reduction=reduction)
+
+
+def layerwise_reconstruction(
+    clean: Sequence[Float[Tensor, "n ..."]], rebuilt: Sequence[Float[Tensor, "n ..."]], *, hidden_weight: float = 1.0
+) -> Float[Tensor, ""]:
+    r"""Squared error in every layer: a decoder rebuilds the input and each hidden layer (Dizaji et al. 2017, 3.2).
+
+    .. math:: L_r = \frac{1}{N} \sum_i \sum_{l=0}^{L-1} \frac{w_l}{|z_i^l|} \lVert z_i^l - \hat{z}_i^l \rVert^2,
+              \qquad w_0 = 1
+
+    :math:`z^0` is the input, :math:`z^l` the output of layer l of an encoder, and :math:`\hat{z}^l` what the decoder's
+    layer of the same shape makes of a code.
+
+    Parameters
+    ----------
+    clean : sequence of Tensor
+        The input, then the hidden layers, each of shape (n, ...).
+    rebuilt : sequence of Tensor
+        Their reconstructions, in the same order and of the same shapes.
+    hidden_weight : float
+        :math:`w_l` of the hidden layers. The paper has 1, its authors' code 0.1.
+
+    Returns
+    -------
+    Tensor of shape ()
+        The loss, in squared units of the layers.
+
+    Raises
+    ------
+    ValueError
+        If there is no layer, or the numbers of layers or their shapes differ.
+    """
+    if not clean or len(clean) != len(rebuilt):
+        raise ValueError(
+            f"rebuilt: expected a reconstruction of each of {max(len(clean), 1)} layers, got {len(rebuilt)}"
+        )
+    check_number("hidden_weight", hidden_weight)
+    first, *hidden = (reconstruction(z, z_hat) for z, z_hat in zip(clean, rebuilt, strict=True))
+    return first + hidden_weight * sum(hidden, torch.zeros_like(first))
 
 
 @in_float32

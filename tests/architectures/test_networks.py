@@ -8,7 +8,7 @@ import scipy.signal
 import torch
 from torch import nn
 
-from dctutor.architectures import CNN, MLP, ConvolutionalAutoencoder, TransposedCNN
+from dctutor.architectures import CNN, MLP, Autoencoder, ConvolutionalAutoencoder, SoftmaxAutoencoder, TransposedCNN
 from dctutor.architectures.pretraining import pretrain
 from dctutor.training import Loop
 
@@ -74,6 +74,41 @@ def test_embedding_and_output_are_linear_and_the_embedding_is_float32():
         *maps, reduced = network.layer_outputs(x)
     assert maps[0].dtype == torch.bfloat16 and reduced.dtype == torch.float32
     torch.testing.assert_close(reduced, z, rtol=0.05, atol=0.05)
+
+
+def networks():
+    """A dense and a convolutional autoencoder for flat images of 2 x 5 x 4, each with its shape."""
+    return [(Autoencoder(40, (9, 6, 3)), None), (ConvolutionalAutoencoder((2, 5, 4), (4, 6), 3), (2, 5, 4))]
+
+
+@pytest.mark.parametrize(("below", "shape"), networks(), ids=["dense", "convolutional"])
+def test_decoder_outputs_mirror_the_encoders(below, shape):
+    network, x = SoftmaxAutoencoder(below, 5, shape), images((40,), n=7)
+    *hidden, z = network.layer_outputs(x)
+    *rebuilt, x_hat = network.decoder_outputs(z)
+    assert [h.shape for h in hidden] == [h.shape for h in reversed(rebuilt)] and x_hat.shape == x.shape
+    assert all(h.min() == 0 for h in rebuilt) and torch.equal(network.decode(z), x_hat)
+    torch.testing.assert_close(x_hat, below.decode(z).flatten(1))
+    torch.testing.assert_close(z, below.encode(x.view(7, *(shape or (40,)))))
+    assert torch.equal(network.encode(x), z) and network.embedding_dim == 3
+    torch.testing.assert_close(network.assign(z), (z @ network.softmax.weight.T + network.softmax.bias).softmax(1))
+
+
+@pytest.mark.parametrize(("below", "shape"), networks(), ids=["dense", "convolutional"])
+def test_corruption_meets_the_input_of_every_layer_but_the_last(below, shape):
+    network, x, met = SoftmaxAutoencoder(below, 5, shape), images((40,), n=7), []
+
+    def halve(value):
+        met.append(value)
+        return value / 2
+
+    first, second, z = network.layer_outputs(x, halve)
+    assert len(met) == 2 and torch.equal(met[0].flatten(1), x) and met[1] is first
+    # Biases are zero, so ReLU networks scale with their input: half, a quarter, and a quarter in the code.
+    clean = network.layer_outputs(x)
+    torch.testing.assert_close(first, clean[0] / 2)
+    torch.testing.assert_close(second, clean[1] / 4)
+    torch.testing.assert_close(z, clean[2] / 4)
 
 
 def test_weights_are_glorots_and_biases_zero():

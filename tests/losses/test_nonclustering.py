@@ -6,11 +6,21 @@ import torch
 from scipy.spatial import distance
 from sklearn.neighbors import NearestNeighbors
 
-from dctutor.losses import locality_preserving, neighbour_graph, self_augmentation
+from dctutor.losses import layerwise_reconstruction, locality_preserving, neighbour_graph, self_augmentation
 
 
 def draw(*shape, seed=0):
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def test_layerwise_reconstruction_is_the_sum_of_mean_squares():
+    clean, rebuilt = ([draw(5, *shape, seed=seed) for shape in ((7,), (3, 4, 4), (6,))] for seed in (0, 1))
+    first, *hidden = (((a - b) ** 2).mean() for a, b in zip(clean, rebuilt, strict=True))
+    first, *hidden = (float(square) for square in (first, *hidden))
+    assert layerwise_reconstruction(clean, rebuilt).item() == pytest.approx(first + sum(hidden), rel=1e-12)
+    found = layerwise_reconstruction(clean, rebuilt, hidden_weight=0.1).item()
+    assert found == pytest.approx(first + 0.1 * sum(hidden), rel=1e-12)
+    assert layerwise_reconstruction(clean[:1], rebuilt[:1]).item() == pytest.approx(first, rel=1e-12)
 
 
 def test_self_augmentation_is_the_equation():
@@ -121,6 +131,9 @@ def test_reduced_precision_is_left():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
+        (lambda: layerwise_reconstruction([torch.ones(2, 3)], []), "rebuilt: expected .* each of 1 layers, got 0"),
+        (lambda: layerwise_reconstruction([torch.ones(2, 3)], [torch.ones(2, 4)]), r"x_hat: .*\(2, 3\), got \(2, 4\)"),
+        (lambda: layerwise_reconstruction([torch.ones(1)], [torch.ones(1)], hidden_weight=-1), "hidden_weight: "),
         (lambda: self_augmentation(torch.ones(2, 3), torch.ones(1, 3)), r"augmented: .*\(2, 3\), got \(1, 3\)"),
         (lambda: self_augmentation(torch.ones(2, 3), torch.ones(2, 3), similarity="l2"), "similarity: .*, got 'l2'"),
         (lambda: neighbour_graph(torch.ones(5), 2), r"x: expected shape \(n, d\), got \(5,\)"),
