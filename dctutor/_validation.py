@@ -1,9 +1,10 @@
 """Checks of constructor arguments: what came, and what was expected."""
 
 import numbers
+from collections.abc import Sequence
 from typing import Any
 
-__all__ = ["check_integer", "check_number"]
+__all__ = ["check_integer", "check_number", "check_sizes"]
 
 
 def check_integer(name: str, value: Any, *, minimum: int) -> int:
@@ -28,3 +29,11 @@ def check_number(
         bracket = "(" if open_at_minimum else "["
         raise ValueError(f"{name}: expected a number in {bracket}{minimum:g}, {below:g}), got {value!r}")
     return number
+
+
+def check_sizes(name: str, value: Any) -> None:
+    """Raise TypeError / ValueError naming the argument, unless ``value`` is a sequence of positive sizes of layers."""
+    if not isinstance(value, Sequence) or isinstance(value, str) or not value:
+        raise TypeError(f"{name}: expected a sequence of sizes of layers, got {value!r}")
+    for size in value:
+        check_integer(name, size, minimum=1)

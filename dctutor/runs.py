@@ -22,7 +22,7 @@ __all__ = ["PROFILES", "run"]
 # What a profile changes from a method's defaults. "full" is for the papers' own data: one epoch of it has
 # 14 times the steps of one on a bundled sample, so the same number would be needlessly long.
 PROFILES: dict[str, dict[str, Any]] = {
-    "smoke": {"layerwise_epochs": 1, "pretrain_epochs": 1, "epochs": 1},
+    "smoke": {"layerwise_epochs": 1, "pretrain_epochs": 1, "start_epochs": 1, "epochs": 1},
     "book": {},
     "full": {"layerwise_epochs": 5, "pretrain_epochs": 60, "epochs": 20},
 }

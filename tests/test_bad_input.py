@@ -119,6 +119,8 @@ BAD_ARGUMENTS = [
     ({"image_shape": (1, 2, 4.0)}, TypeError),
     ({"image_shape": (1, 2, 0)}, ValueError),
     ({"image_shape": (1, 2, 3)}, ValueError),
+    ({"channels": ()}, TypeError),
+    ({"channels": (4, 0)}, ValueError),
     ({"widths": ()}, TypeError),
     ({"widths": 10}, TypeError),
     ({"widths": "10"}, TypeError),
@@ -153,6 +155,10 @@ BAD_ARGUMENTS = [
     ({"alpha": 0.0}, ValueError),
     ({"max_samples": 0}, ValueError),
     ({"max_samples": 10.0}, TypeError),
+    ({"hidden_weight": -1.0}, ValueError),
+    ({"balance": -0.1}, ValueError),
+    ({"sharpness": 0.0}, ValueError),
+    ({"start_epochs": -1}, ValueError),
     ({"nu": 0.0}, ValueError),
     ({"nu": True}, TypeError),
     ({"epochs": 0}, ValueError),
@@ -205,9 +211,10 @@ def test_checkpoint_that_cannot_be_written_is_found_before_training(tmp_path, mo
 
 @each_method
 def test_numbers_of_other_libraries_are_numbers(method):
-    plain = small(method).fit(X)
     numbers = {"n_clusters": np.int64(3), "batch_size": np.int32(32), "noise": np.float64(0.2)}
-    other = small(method, **{name: value for name, value in numbers.items() if name in method().get_params()}).fit(X)
+    numbers = {name: value for name, value in numbers.items() if name in method().get_params()}
+    plain = small(method, **{name: value.item() for name, value in numbers.items()}).fit(X)
+    other = small(method, **numbers).fit(X)
     assert np.array_equal(plain.labels_, other.labels_)
 
 

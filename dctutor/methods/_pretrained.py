@@ -9,7 +9,7 @@ import torch
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_array, check_is_fitted
 
-from dctutor._validation import check_integer, check_number
+from dctutor._validation import check_integer, check_number, check_sizes
 from dctutor.architectures import Autoencoder
 from dctutor.architectures.pretraining import pretrain
 from dctutor.estimator import DeepClusterer, Floats
@@ -52,10 +52,7 @@ class PretrainedClusterer(DeepClusterer):
 
     def _check_params(self) -> None:
         super()._check_params()
-        if not isinstance(self.widths, Sequence) or isinstance(self.widths, str) or not self.widths:
-            raise TypeError(f"widths: expected a sequence of layer widths, got {self.widths!r}")
-        for width in self.widths:
-            check_integer("widths", width, minimum=1)
+        check_sizes("widths", self.widths)
         check_integer("layerwise_epochs", self.layerwise_epochs, minimum=0)
         check_integer("pretrain_epochs", self.pretrain_epochs, minimum=0)
         check_number("noise", self.noise, below=1)

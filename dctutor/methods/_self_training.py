@@ -14,7 +14,24 @@ from dctutor.losses import student_t, target_distribution
 from dctutor.methods._pretrained import PretrainedClusterer
 from dctutor.training import Loop
 
-__all__ = ["SelfTrainedClusterer", "SelfTraining"]
+__all__ = ["SelfTrainedClusterer", "SelfTraining", "refresh_target"]
+
+
+def refresh_target(
+    loop: Loop, assign: Callable[[Tensor], Tensor], target: Callable[[Tensor], Tensor], tol: float
+) -> bool:
+    """Put ``target`` of the whole data's soft assignments into the loop's state; return whether labels have settled.
+
+    They have when a smaller share than ``tol`` changed since the last call.
+    """
+    q = loop.map(assign)
+    before, labels = loop.state.get("labels"), q.argmax(1)
+    loop.state |= {"target": target(q), "labels": labels}
+    if before is None:
+        return False
+    changed = (labels != before).float().mean().item()
+    loop.note("cluster/refresh", step=loop.steps, changed=changed)
+    return changed < tol
 
 
 class SelfTraining:
@@ -64,15 +81,7 @@ class SelfTraining:
 
     def refresh(self) -> bool:
         """Compute the target anew (survey eq. 6); return whether the labels have settled."""
-        loop = self.loop
-        q = loop.map(lambda x: self.assign(self.encode(x)))
-        before, labels = loop.state.get("labels"), q.argmax(1)
-        loop.state |= {"target": target_distribution(q), "labels": labels}
-        if before is None:
-            return False
-        changed = (labels != before).float().mean().item()
-        loop.note("cluster/refresh", step=loop.steps, changed=changed)
-        return changed < self.tol
+        return refresh_target(self.loop, lambda x: self.assign(self.encode(x)), target_distribution, self.tol)
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
