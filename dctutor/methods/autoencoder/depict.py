@@ -37,17 +37,17 @@ class DEPICT(DeepClusterer):
     channels, widths : sequence of int, default=(16, 32) and (500, 500, 2000, 10)
         Feature maps of the encoder's convolutions, each of which halves height and width; widths of the dense layers.
         The last width is that of the code in both.
-    noise : float, default=0.1
+    noise : float, default=0.2
         Share of entries set to zero in the noisy path, before every layer but the one that makes the code.
     hidden_weight, gamma : float, default=0.1 and 1.0
         Weights :math:`w_l` of a hidden layer's reconstruction, next to 1 for the input, and of the clustering loss.
-    balance, sharpness : float, default=0.5 and 1.0
-        Of the target; see `dctutor.losses.balanced_target`. Without a prior for even clusters, ``balance`` is 0.
-    pretrain_epochs, start_epochs, epochs, tol : int and float, default=25, 2, 12 and 0.001
+    balance, sharpness : float, default=0.5 and 2.0
+        Of the target; see `dctutor.losses.balanced_target`. The paper's equation 5 has a sharpness of 1.
+    pretrain_epochs, start_epochs, epochs, tol : int and float, default=40, 2, 15 and 0.001
         Passes over the data: with the reconstruction alone; towards the clusters that Ward's method finds in the codes;
         and towards the target, renewed after each, until a smaller share than ``tol`` changes cluster.
-    learning_rate : float, default=0.001
-        Of Adam: the peak of a one-cycle schedule in pre-training, constant from there on.
+    learning_rate : float, default=0.003
+        Of Adam: the peak of a one-cycle schedule in pre-training; from there on, a tenth of it throughout.
     autoencoder : SoftmaxAutoencoder or None, default=None
         A trained one, such as ``DEPICT(gamma=0, epochs=1).fit(X).network_``, to start from instead of pre-training.
     n_clusters, batch_size, device, precision, random_state, verbose, checkpoint, checkpoint_seconds, snapshot_every
@@ -74,16 +74,16 @@ class DEPICT(DeepClusterer):
     image_shape: Sequence[int] | None = None
     channels: Sequence[int] = (16, 32)
     widths: Sequence[int] = (500, 500, 2000, 10)
-    noise: float = 0.1
+    noise: float = 0.2
     hidden_weight: float = 0.1
     gamma: float = 1.0
     balance: float = 0.5
-    sharpness: float = 1.0
-    pretrain_epochs: int = 25
+    sharpness: float = 2.0
+    pretrain_epochs: int = 40
     start_epochs: int = 2
-    epochs: int = 12
+    epochs: int = 15
     tol: float = 0.001
-    learning_rate: float = 1e-3
+    learning_rate: float = 3e-3
     autoencoder: SoftmaxAutoencoder | None = None
     batch_size: int = 100
     precision: str = "float32"
@@ -141,8 +141,8 @@ class DEPICT(DeepClusterer):
         refresh = partial(refresh_target, loop, network, target, self.tol)
         run = partial(loop.run, step=step, optimizers=[optimizer], batch_size=self.batch_size)
         run("pretrain", epochs=0 if self.autoencoder else self.pretrain_epochs, learning_rate_schedule=one_cycle())
-        run("start", epochs=self.start_epochs, start=start, learning_rate_schedule=constant(1))
-        run("cluster", epochs=self.epochs, refresh=refresh, learning_rate_schedule=constant(1))
+        run("start", epochs=self.start_epochs, start=start, learning_rate_schedule=constant(0.1))
+        run("cluster", epochs=self.epochs, refresh=refresh, learning_rate_schedule=constant(0.1))
         q, z = loop.map(network), loop.map(network.encode)
         return network, q.T @ z / q.sum(0).clamp_min(torch.finfo(q.dtype).tiny).unsqueeze(1)
 
