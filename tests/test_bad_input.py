@@ -119,8 +119,6 @@ BAD_ARGUMENTS = [
     ({"image_shape": (1, 2, 4.0)}, TypeError),
     ({"image_shape": (1, 2, 0)}, ValueError),
     ({"image_shape": (1, 2, 3)}, ValueError),
-    ({"channels": ()}, TypeError),
-    ({"channels": (4, 0)}, ValueError),
     ({"widths": ()}, TypeError),
     ({"widths": 10}, TypeError),
     ({"widths": "10"}, TypeError),
