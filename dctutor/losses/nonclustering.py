@@ -65,7 +65,7 @@ def layerwise_reconstruction(
     rebuilt : sequence of Tensor
         Their reconstructions, in the same order and of the same shapes.
     hidden_weight : float
-        :math:`w_l` of the hidden layers. The paper has 1, its authors' code 0.1.
+        :math:`w_l` of the hidden layers; 0.1 in the authors' code.
 
     Returns
     -------
