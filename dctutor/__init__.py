@@ -40,7 +40,18 @@ _MODULES = (
     "training",
 )
 
-__all__ = ["DEC", "DEN", "DEPICT", "DMC", "IDEC", "AutoencoderKMeans", "DSCNet", "Dataset", "DeepClusterer", "load_dataset"]
+__all__ = [
+    "DEC",
+    "DEN",
+    "DEPICT",
+    "DMC",
+    "IDEC",
+    "AutoencoderKMeans",
+    "DSCNet",
+    "Dataset",
+    "DeepClusterer",
+    "load_dataset",
+]
 
 
 def __getattr__(name: str) -> Any:

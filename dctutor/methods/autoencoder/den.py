@@ -113,7 +113,10 @@ class DEN(PretrainedClusterer):
 
         @torch.no_grad()
         def start() -> None:
-            spread = loop.map(autoencoder.encode).std(0).mean().clamp_min(torch.finfo(torch.float32).tiny)
+            z = loop.map(autoencoder.encode)
+            spread = z.std(0).mean()
+            if spread <= 1e-6 * z.abs().mean():
+                return  # constant data: what spread there is comes from rounding
             autoencoder.encoder[-1].weight.div_(spread)
             autoencoder.encoder[-1].bias.div_(spread)
             autoencoder.decoder[0].weight.mul_(spread)
