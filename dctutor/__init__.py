@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from dctutor.datasets import Dataset, load_dataset
     from dctutor.estimator import DeepClusterer
-    from dctutor.methods import DEC, DEPICT, DMC, IDEC, AutoencoderKMeans, DSCNet
+    from dctutor.methods import DCN, DEC, DEPICT, DMC, IDEC, AutoencoderKMeans, DSCNet
 
 __version__ = version("dctutor")
 
 _HOMES = {
     "AutoencoderKMeans": "methods",
+    "DCN": "methods",
     "DEC": "methods",
     "DEPICT": "methods",
     "DSCNet": "methods",
@@ -39,7 +40,18 @@ _MODULES = (
     "training",
 )
 
-__all__ = ["DEC", "DEPICT", "DMC", "IDEC", "AutoencoderKMeans", "DSCNet", "Dataset", "DeepClusterer", "load_dataset"]
+__all__ = [
+    "DCN",
+    "DEC",
+    "DEPICT",
+    "DMC",
+    "IDEC",
+    "AutoencoderKMeans",
+    "DSCNet",
+    "Dataset",
+    "DeepClusterer",
+    "load_dataset",
+]
 
 
 def __getattr__(name: str) -> Any:
