@@ -43,7 +43,8 @@ def test_history_adds_up_to_the_paper_s_objective(pretrained):
 
 
 def test_first_step_sees_the_loss_of_the_k_means_start(pretrained):
-    settings = {"autoencoder": pretrained.network_, "batch_size": len(X), "epochs": 1, "precision": "float32"}
+    whole = {"batch_size": len(X), "epochs": 1, "noise": 0.0}
+    settings = {"autoencoder": pretrained.network_, "precision": "float32", **whole}
     rows = small(DCN, **settings).fit(X).history_["cluster"]
     z, scaled = pretrained.transform(X), X * pretrained.scale_
     start = small(AutoencoderKMeans, autoencoder=pretrained.network_, precision="float32").fit(X)
@@ -53,10 +54,27 @@ def test_first_step_sees_the_loss_of_the_k_means_start(pretrained):
     assert rows["k_means"][0] == pytest.approx(distance.mean(), rel=1e-3)
 
 
+def test_tells_how_many_samples_changed_cluster(pretrained):
+    settings = {"autoencoder": pretrained.network_, "n_clusters": 12, "precision": "float32"}
+    before = small(AutoencoderKMeans, **settings).fit(X)
+    # One step on all samples at once; one cycle begins at a 25th of its peak.
+    fitted = small(DCN, **settings, batch_size=len(X), epochs=1, learning_rate=1.0).fit(X)
+    distance = np.square(fitted.transform(X)[:, None] - before.cluster_centers_).sum(2)
+    changed = (distance.argmin(1) != before.labels_).mean()
+    assert 0.1 < changed < 1
+    assert fitted.history_["cluster"]["changed"] == [pytest.approx(changed)]
+
+
+def test_the_encoder_trains_on_a_corrupted_copy(pretrained):
+    settings = {"autoencoder": pretrained.network_, "batch_size": len(X), "epochs": 1, "precision": "float32"}
+    errors = [small(DCN, **settings, noise=n).fit(X).history_["cluster"]["reconstruction"][0] for n in (0.0, 0.5)]
+    assert errors[1] > 1.5 * errors[0]
+
+
 def test_a_larger_weight_draws_clusters_closer_together(pretrained):
     spread = {}
     for lam in (0.0, 20.0):
-        fitted = small(DCN, autoencoder=pretrained.network_, lam=lam, epochs=20, learning_rate=1e-3).fit(X)
+        fitted = small(DCN, autoencoder=pretrained.network_, lam=lam, epochs=20, noise=0.0).fit(X)
         z = fitted.transform(X)
         within = np.square(z - fitted.cluster_centers_[fitted.labels_]).sum(1).mean()
         spread[lam] = within / z.var(0).sum()
@@ -66,9 +84,27 @@ def test_a_larger_weight_draws_clusters_closer_together(pretrained):
     assert spread[20.0] < spread[0.0]
 
 
+def test_centres_that_are_never_renewed_are_left_behind_by_codes_that_shrink(pretrained):
+    settings = {"autoencoder": pretrained.network_, "lam": 20.0, "epochs": 20, "learning_rate": 0.01}
+    behind = {}
+    for recenter in (1, None):
+        fitted = small(DCN, **settings, recenter=recenter).fit(X)
+        z = fitted.transform(X)
+        off = np.square(z - fitted.cluster_centers_[fitted.labels_]).sum(1).mean()
+        behind[recenter] = off / z.var(0).sum()
+    assert behind[1] < 1 < behind[None]
+
+
 @pytest.mark.parametrize(
     ("name", "value", "error"),
-    [("lam", -1.0, ValueError), ("lam", "0.1", TypeError), ("epochs", 0, ValueError), ("learning_rate", 0, ValueError)],
+    [
+        ("lam", -1.0, ValueError),
+        ("lam", "0.1", TypeError),
+        ("epochs", 0, ValueError),
+        ("recenter", 0, ValueError),
+        ("recenter", 1.5, TypeError),
+        ("learning_rate", 0, ValueError),
+    ],
 )
 def test_refuses(name, value, error):
     with pytest.raises(error, match=rf"^{name}: "):
