@@ -30,10 +30,7 @@ class DCN(PretrainedClusterer):
                  \qquad \text{(survey eq. 1 and 4)}
 
     2. for each sample of the batch, the nearest centre;
-    3. for each centre, a step of 1 / count towards each sample that it has just got, where the count is that of
-       all samples it has had so far.
-
-    No gradient reaches the centres, and a cluster is always a hard one.
+    3. for each centre, a step of 1 / count towards each sample that it just got; it counts all that it ever had.
 
     Parameters
     ----------
@@ -41,6 +38,8 @@ class DCN(PretrainedClusterer):
         Weight of the k-means loss.
     epochs : int, default=30
         Passes over the data in clustering.
+    recenter : int or None, default=1
+        Epochs between two runs of k-means that renew the centres; None is never.
     noise : float, default=0.5
         Share of the encoder's inputs set to zero in pre-training and in the first update, in [0, 1).
     learning_rate : float, default=0.001
@@ -52,23 +51,22 @@ class DCN(PretrainedClusterer):
 
     Notes
     -----
-    =================  ==============================================
+    =================  =========================================
     paper              argument or name
-    =================  ==============================================
+    =================  =========================================
     K                  ``n_clusters``
     :math:`\lambda`    ``lam``
-    T (epochs)         ``epochs``
-    M                  ``cluster_centers_`` (its transpose)
-    :math:`s_i`        ``labels_`` (the place of the 1)
-    update 1           ``step``
-    update 2           ``nearest``
-    update 3           ``move``
-    =================  ==============================================
+    M                  ``cluster_centers_``, a row a centre
+    :math:`s_i`        ``labels_``, the place of the 1
+    =================  =========================================
 
-    As in the authors' code, each centre starts with a count of 100. Departures: pre-training as in `DEC`; Adam and
-    one cycle in place of SGD; in update 1 the encoder sees a corrupted copy, against learning 5,000 images by heart
-    (DEFAULTS); update 3 moves a centre in one go: with steps of 1 / count it ends in the mean of all that it has had,
-    in any order. Their code for MNIST weighs the two sums alike, ``lam=2`` here, on pixels times 5.1.
+    As in the authors' code, centres start with a count of 100, and k-means from the present centres renews them now and
+    then (there every 10 epochs): the codes shrink, and a mean of old ones would fall behind. Their weights for MNIST
+    amount to ``lam=2``, with pixels times 5.1.
+
+    Departures: pre-training as in `DEC`, with more noise; Adam and one cycle in place of SGD; in update 1 the encoder
+    sees a corrupted copy, lest it learn few images by heart; update 3 moves a centre in one go, to where steps of
+    1 / count take it in any order: the mean of all that it has had.
 
     References
     ----------
