@@ -50,19 +50,32 @@ def test_first_step_sees_the_loss_of_the_k_means_start(pretrained):
     start = small(AutoencoderKMeans, autoencoder=pretrained.network_, precision="float32").fit(X)
     rebuilt = pretrained.inverse_transform(z) * pretrained.scale_
     assert rows["reconstruction"][0] == pytest.approx(np.square(scaled - rebuilt).sum(1).mean(), rel=1e-4)
-    distance = np.square(z[:, None] - start.cluster_centers_).sum(2).min(1)
+    # Distances in units of each code's standard deviation.
+    distance = np.square((z - start.cluster_centers_[start.labels_]) / z.std(0)).sum(1)
     assert rows["k_means"][0] == pytest.approx(distance.mean(), rel=1e-3)
+
+
+def test_codes_end_standardised_and_the_decoder_takes_them_so(pretrained):
+    fitted = small(DCN, autoencoder=pretrained.network_, precision="float32", learning_rate=1e-9).fit(X)
+    z = fitted.transform(X)
+    np.testing.assert_allclose(z.mean(0), 0, atol=1e-4)
+    np.testing.assert_allclose(z.std(0), 1, rtol=1e-3)
+    # Hardly trained, so that the reconstructions are those of the autoencoder it came from.
+    before = pretrained.inverse_transform(pretrained.transform(X))
+    np.testing.assert_allclose(fitted.inverse_transform(z), before, atol=1e-4)
 
 
 def test_tells_how_many_samples_changed_cluster(pretrained):
     settings = {"autoencoder": pretrained.network_, "n_clusters": 12, "precision": "float32"}
     before = small(AutoencoderKMeans, **settings).fit(X)
+    z = before.transform(X)
+    centers = (before.cluster_centers_ - z.mean(0)) / z.std(0)
     # One step on all samples at once; one cycle begins at a 25th of its peak.
     fitted = small(DCN, **settings, batch_size=len(X), epochs=1, learning_rate=1.0).fit(X)
-    distance = np.square(fitted.transform(X)[:, None] - before.cluster_centers_).sum(2)
+    distance = np.square(fitted.transform(X)[:, None] - centers).sum(2)
     changed = (distance.argmin(1) != before.labels_).mean()
     assert 0.1 < changed < 1
-    assert fitted.history_["cluster"]["changed"] == [pytest.approx(changed)]
+    assert fitted.history_["cluster"]["changed"] == [pytest.approx(changed, abs=0.02)]
 
 
 def test_the_encoder_trains_on_a_corrupted_copy(pretrained):
@@ -84,15 +97,15 @@ def test_a_larger_weight_draws_clusters_closer_together(pretrained):
     assert spread[20.0] < spread[0.0]
 
 
-def test_centres_that_are_never_renewed_are_left_behind_by_codes_that_shrink(pretrained):
+def test_renewed_centres_are_nearer_to_the_means_of_their_codes(pretrained):
     settings = {"autoencoder": pretrained.network_, "lam": 20.0, "epochs": 20, "learning_rate": 0.01}
-    behind = {}
+    gap = {}
     for recenter in (1, None):
         fitted = small(DCN, **settings, recenter=recenter).fit(X)
-        z = fitted.transform(X)
-        off = np.square(z - fitted.cluster_centers_[fitted.labels_]).sum(1).mean()
-        behind[recenter] = off / z.var(0).sum()
-    assert behind[1] < 1 < behind[None]
+        z, labels = fitted.transform(X), fitted.labels_
+        means = np.array([z[labels == k].mean(0) for k in np.unique(labels)])
+        gap[recenter] = np.linalg.norm(means - fitted.cluster_centers_[np.unique(labels)])
+    assert gap[1] < gap[None] / 2
 
 
 @pytest.mark.parametrize(
