@@ -132,6 +132,8 @@ BAD_ARGUMENTS = [
     ({"noise": 1.0}, ValueError),
     ({"noise": float("nan")}, ValueError),
     ({"noise": "0.2"}, TypeError),
+    ({"lam": -1.0}, ValueError),
+    ({"lam": "1"}, TypeError),
     ({"pretrain_learning_rate": 0.0}, ValueError),
     ({"pretrain_learning_rate": float("inf")}, ValueError),
     ({"autoencoder": "network"}, TypeError),

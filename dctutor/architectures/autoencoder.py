@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from itertools import pairwise
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -88,22 +87,6 @@ class Autoencoder(nn.Module):
             outputs.append(z)
         outputs.append(self.decoder[-1](z))
         return outputs
-
-    @torch.no_grad()
-    def standardise(self, mean: Float[Tensor, " p"], std: Float[Tensor, " p"]) -> None:
-        """Shift and scale the code in place, to (z - mean) / std, and let the decoder undo it.
-
-        Parameters
-        ----------
-        mean, std : Tensor of shape (p,)
-            What to subtract from each feature of the code, and what to divide it by. Reconstructions stay.
-        """
-        weight, bias = self.encoder[-1].parameters()
-        weight.div_(std.unsqueeze(1))
-        bias.sub_(mean).div_(std)
-        weight, bias = self.decoder[0].parameters()
-        bias.add_(weight @ mean)
-        weight.mul_(std)
 
     def forward(self, x: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
         """Reconstruct inputs: g(f(x))."""

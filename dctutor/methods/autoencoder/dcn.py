@@ -24,10 +24,9 @@ class DCN(PretrainedClusterer):
     k-means on a pre-trained autoencoder's embedding gives every sample a cluster :math:`s_i` and every cluster
     a centre, a column of M. Then three updates repeat, a mini-batch at a time:
 
-    1. a gradient step of the network on
+    1. a gradient step of the network on (survey eq. 1 and 4)
 
        .. math:: \frac{1}{n} \sum_i \lVert g(f(x_i)) - x_i \rVert^2 + \frac{\lambda}{2} \lVert f(x_i) - M s_i \rVert^2
-                 \qquad \text{(survey eq. 1 and 4)}
 
     2. for each sample of the batch, the nearest centre;
     3. for each centre, a step of 1 / count towards each sample that it just got; it counts all that it ever had.
@@ -38,41 +37,31 @@ class DCN(PretrainedClusterer):
         Weight of the k-means loss.
     epochs : int, default=30
         Passes over the data in clustering.
-    recenter : int or None, default=1
-        Epochs between two runs of k-means that renew the centres; None is never.
-    noise : float, default=0.2
-        Share of the encoder's inputs set to zero in pre-training and in update 1, in [0, 1).
     learning_rate : float, default=0.001
         Peak learning rate of clustering (Adam, one cycle).
-    n_clusters, widths, layerwise_epochs, pretrain_epochs, pretrain_learning_rate, autoencoder
-        See `PretrainedClusterer`.
+    n_clusters, widths, layerwise_epochs, pretrain_epochs, noise, pretrain_learning_rate, autoencoder
+        See `PretrainedClusterer`. The noise corrupts the encoder's input in update 1, too.
     batch_size, device, precision, random_state, verbose, checkpoint, checkpoint_seconds, snapshot_every
         See `DeepClusterer`, which also lists the attributes.
 
     Notes
     -----
-    =================  =========================================
-    paper              argument or name
-    =================  =========================================
-    K                  ``n_clusters``
-    :math:`\lambda`    ``lam``
-    M                  ``cluster_centers_``, a row a centre
-    :math:`s_i`        ``labels_``, the place of the 1
-    =================  =========================================
+    =====================  ====================================
+    paper                  argument or attribute
+    =====================  ====================================
+    K, :math:`\lambda`     ``n_clusters``, ``lam``
+    M, :math:`s_i`         ``cluster_centers_``, ``labels_``
+    =====================  ====================================
 
-    As in the authors' code, centres start with a count of 100, and k-means from the present centres renews them now and
-    then (there every 10 epochs), since a mean of old codes falls behind a network that moves.
-
-    Departures: pre-training as in `DEC`; Adam and one cycle in place of SGD; the encoder sees a corrupted copy in
-    update 1; update 3 moves a centre in one go, to where steps of 1 / count take it in any order. And :math:`f(x_i)` in
-    the second sum is standardised, each feature over the batch: else the network lowers that sum by shrinking all
-    codes, which the decoder undoes for nothing. (The authors tie the decoder's weights to the encoder's, so that there
-    it has a price.) ``lam`` counts in these units; its default was chosen on `mnist-5k`.
+    As in the authors' code, centres start with a count of 100, and k-means from the present ones renews them, here each
+    epoch: a mean of old codes falls behind a network that moves. Departures: pre-training as in `DEC`; Adam and one
+    cycle in place of SGD; noise in update 1; update 3 goes at once to where steps of 1 / count lead in any order.
+    In the second sum codes are divided by their scatter, or the network would shrink them all, which lowers it for
+    nothing (the authors' decoder shares the encoder's weights, so that there it costs). ``lam`` is in these units.
 
     References
     ----------
-    Yang, Fu, Sidiropoulos & Hong (2017). Towards k-means-friendly spaces: simultaneous deep learning and
-    clustering. ICML.
+    Yang, Fu, Sidiropoulos & Hong (2017). Towards k-means-friendly spaces. ICML.
 
     Examples
     --------
@@ -85,56 +74,51 @@ class DCN(PretrainedClusterer):
 
     lam: float = 20.0
     epochs: int = 30
-    recenter: int | None = 1
     learning_rate: float = 1e-3
 
     def _check_params(self) -> None:
         super()._check_params()
         check_number("lam", self.lam)
         check_integer("epochs", self.epochs, minimum=1)
-        if self.recenter is not None:
-            check_integer("recenter", self.recenter, minimum=1)
         check_number("learning_rate", self.learning_rate, open_at_minimum=True)
 
     def _train(self, loop: Loop) -> tuple[Autoencoder, Tensor]:
         autoencoder = self._pretrained(loop)
-        centers = torch.zeros(self.n_clusters, autoencoder.embedding_dim, device=loop.device)
+        centers = torch.zeros(self.n_clusters, autoencoder.embedding_dim, device=loop.device)  # in units of scatter
         loop.register(centers=centers)
-        loop.watch(lambda x: standardised(autoencoder.encode(x)), centers)
+        loop.watch(lambda x: unit(autoencoder.encode(x)), centers)
         optimizer = loop.adam(autoencoder.parameters(), self.learning_rate)
 
-        def start() -> None:
+        def unit(z: Tensor) -> Tensor:
+            return z / scatter(z).clamp_min(loop.state["scatter"] / 2)  # a tiny batch may have next to none
+
+        def renew(init: Tensor | None) -> bool:
             z = loop.map(autoencoder.encode)
             loop.check_finite(embedding=z)
-            found = torch.from_numpy(kmeans(z, self.n_clusters, loop.generator)).to(loop.device)
-            mean, std = statistics(z)
-            centers.copy_((found - mean) / std)
-            counts = torch.full((self.n_clusters,), 100.0, device=loop.device)
-            loop.state |= {"labels": nearest(z, found), "counts": counts}
+            loop.state["scatter"] = scatter(z)
+            centers.copy_(torch.from_numpy(kmeans(unit(z), self.n_clusters, loop.generator, init=init)))
+            loop.state["labels"] = nearest(unit(z), centers)
+            return False  # never the end of training
+
+        def start() -> None:
+            renew(None)
+            loop.state["counts"] = torch.full((self.n_clusters,), 100.0, device=loop.device)
 
         def step(index: Tensor) -> dict[str, Tensor]:
             x, labels = loop.x[index], loop.state["labels"]
             before = labels[index]
             z = autoencoder.encode(mask(x, self.noise, loop.device_generator))
             l_r = reconstruction(x, autoencoder.decode(z), reduction="sum") / len(x)
-            l_km = k_means(standardised(z), centers, before)
+            l_km = k_means(unit(z), centers, before)
             loss = l_r + self.lam / 2 * l_km
             loop.minimize(loss, optimizer)  # update 1
             with torch.no_grad():
-                z = standardised(autoencoder.encode(x))
+                z = unit(autoencoder.encode(x))
                 labels[index] = nearest(z, centers)  # update 2
                 move(centers, loop.state["counts"], z, labels[index])  # update 3
-            changed = (labels[index] != before).float().mean()
-            return {"loss": loss, "reconstruction": l_r, "k_means": l_km, "changed": changed}
+            moved = (labels[index] != before).float().mean()
+            return {"loss": loss, "reconstruction": l_r, "k_means": l_km, "changed": moved}
 
-        def recenter() -> bool:
-            if loop.steps:
-                z = standardised(loop.map(autoencoder.encode))
-                centers.copy_(torch.from_numpy(kmeans(z, self.n_clusters, loop.generator, init=centers)))
-                loop.state["labels"] = nearest(z, centers)
-            return False
-
-        per_epoch = -(-len(loop.x) // min(self.batch_size, len(loop.x)))
         loop.run(
             "cluster",
             step,
@@ -143,22 +127,14 @@ class DCN(PretrainedClusterer):
             batch_size=self.batch_size,
             learning_rate_schedule=one_cycle(),
             start=start,
-            refresh=None if self.recenter is None else recenter,
-            refresh_every=(self.recenter or 1) * per_epoch,
+            refresh=lambda: loop.steps > 0 and renew(centers),
         )
-        autoencoder.standardise(*statistics(loop.map(autoencoder.encode)))
-        return autoencoder, centers
+        return autoencoder, centers * scatter(loop.map(autoencoder.encode))
 
 
-def statistics(z: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation of each code, shape (p,); the latter stays above 0."""
-    return z.mean(0), (z.var(0, correction=0) + 1e-5).sqrt()
-
-
-def standardised(z: Tensor) -> Tensor:
-    """Codes with mean 0 and variance 1 over the samples given, (n, p): k-means cannot win by shrinking them."""
-    mean, std = statistics(z)
-    return (z - mean) / std
+def scatter(z: Tensor) -> Tensor:
+    """Standard deviation of embedded samples (n, p) around their mean, over all features; shape ()."""
+    return (z.var(0, correction=0).mean() + 1e-12).sqrt()
 
 
 def nearest(z: Tensor, centers: Tensor) -> Tensor:
