@@ -134,6 +134,8 @@ BAD_ARGUMENTS = [
     ({"noise": "0.2"}, TypeError),
     ({"lam": -1.0}, ValueError),
     ({"lam": "1"}, TypeError),
+    ({"recenter": 0}, ValueError),
+    ({"recenter": 1.5}, TypeError),
     ({"pretrain_learning_rate": 0.0}, ValueError),
     ({"pretrain_learning_rate": float("inf")}, ValueError),
     ({"autoencoder": "network"}, TypeError),
