@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from dctutor.datasets import Dataset, load_dataset
     from dctutor.estimator import DeepClusterer
-    from dctutor.methods import DEC, DEN, DEPICT, DMC, IDEC, AutoencoderKMeans, DSCNet
+    from dctutor.methods import DCN, DEC, DEN, DEPICT, DMC, IDEC, AutoencoderKMeans, DSCNet
 
 __version__ = version("dctutor")
 
 _HOMES = {
     "AutoencoderKMeans": "methods",
+    "DCN": "methods",
     "DEC": "methods",
     "DEN": "methods",
     "DEPICT": "methods",
@@ -41,6 +42,7 @@ _MODULES = (
 )
 
 __all__ = [
+    "DCN",
     "DEC",
     "DEN",
     "DEPICT",
