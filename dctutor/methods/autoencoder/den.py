@@ -117,9 +117,9 @@ class DEN(PretrainedClusterer):
             spread = z.std(0).mean()
             if spread <= 1e-6 * z.abs().mean():
                 return  # constant data: what spread there is comes from rounding
-            autoencoder.encoder[-1].weight.div_(spread)
-            autoencoder.encoder[-1].bias.div_(spread)
-            autoencoder.decoder[0].weight.mul_(spread)
+            for parameter in autoencoder.encoder[-1].parameters():
+                parameter.div_(spread)
+            autoencoder.decoder[0].get_parameter("weight").mul_(spread)
 
         def step(index: Tensor) -> dict[str, Tensor]:
             drawn = torch.randint(k, index.shape, generator=loop.device_generator, device=loop.device)
