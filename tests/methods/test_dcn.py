@@ -92,7 +92,7 @@ def test_centres_that_are_never_renewed_are_left_behind_by_codes_that_shrink(pre
         z = fitted.transform(X)
         off = np.square(z - fitted.cluster_centers_[fitted.labels_]).sum(1).mean()
         behind[recenter] = off / z.var(0).sum()
-    assert behind[1] < 1 < behind[None]
+    assert 5 * behind[1] < behind[None]
 
 
 @pytest.mark.parametrize(
