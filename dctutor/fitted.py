@@ -1,0 +1,169 @@
+"""What a fitted method can be asked, whatever trained it."""
+
+import math
+import os
+from collections.abc import Sequence
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin
+from sklearn.utils import Tags
+from sklearn.utils.validation import check_is_fitted, validate_data
+from torch import Tensor
+
+from dctutor import saving
+from dctutor._validation import check_integer
+from dctutor.losses import student_t
+
+__all__ = ["Fitted"]
+
+Floats = NDArray[np.float32]
+
+
+def shape_of(X: Any) -> tuple[int, ...]:
+    """Shape of what a user gave, () where it has none to tell."""
+    return np.shape(X) if hasattr(X, "shape") or isinstance(X, list | tuple) else ()
+
+
+def image_shape(given: Any, shape: tuple[int, ...], width: int) -> tuple[int, ...] | None:
+    """Shape of an image, as the data shows it or the argument ``image_shape``, if there is one, says."""
+    seen = (1, *shape[1:]) if len(shape) == 3 else shape[1:] if len(shape) == 4 else None
+    if given is None:
+        return seen
+    if not isinstance(given, Sequence) or isinstance(given, str) or len(given) != 3:
+        raise TypeError(f"image_shape: expected (C, H, W) or None, got {given!r}")
+    for size in given:
+        check_integer("image_shape", size, minimum=1)
+    if math.prod(given) != width or (seen is not None and tuple(given) != seen):
+        found = f"{width} features" if seen is None else f"images of shape {seen}"
+        raise ValueError(f"image_shape: expected the shape of a sample, which has {found}, got {tuple(given)}")
+    return tuple(int(size) for size in given)
+
+
+class Fitted(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseEstimator):
+    """Predictions, embeddings and files of a fitted `DeepClusterer`.
+
+    Attributes
+    ----------
+    network_, cluster_centers_, scale_
+        See `DeepClusterer`.
+    """
+
+    network_: Any  # nn.Module would hide `encode` from the type checker
+    cluster_centers_: Floats
+    scale_: float
+
+    def _embed(self, x: Tensor) -> Tensor:
+        """Embed scaled inputs: (n, d) to (n, p)."""
+        return self.network_.encode(x)
+
+    def _assign(self, z: Tensor, centers: Tensor) -> Tensor:
+        """Soft assignments of embedded samples: (n, p) to (n, n_clusters)."""
+        return student_t(z, centers)
+
+    def predict(self, X: ArrayLike) -> NDArray[np.int64]:
+        """Most probable cluster of each sample, shape (n,).
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d), (n, H, W) or (n, C, H, W)
+            Samples, as wide as those that `fit` saw; they need not be among them.
+        """
+        return self.predict_proba(X).argmax(1)
+
+    def predict_proba(self, X: ArrayLike) -> Floats:
+        """Soft assignments, shape (n, n_clusters), rows summing to 1. ``X`` as in `predict`."""
+        check_is_fitted(self)
+        return self._soft_assignments(self._scaled(X))
+
+    def transform(self, X: ArrayLike) -> Floats:
+        """Embedding, shape (n, p). ``X`` as in `predict`."""
+        check_is_fitted(self)
+        return self._batched(self._embed, self._scaled(X))
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the fitted estimator to one file: safetensors and JSON, no pickle.
+
+        Parameters
+        ----------
+        path : path-like
+            The file; an existing one is replaced in one step.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator was not fitted.
+        FileNotFoundError
+            If its folder does not exist.
+        """
+        check_is_fitted(self)
+        saving.save(self, path)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Self:
+        """Read an estimator that `save` wrote. ``DeepClusterer.load`` takes any method's file.
+
+        Parameters
+        ----------
+        path : path-like
+            The file.
+
+        Returns
+        -------
+        DeepClusterer
+            Fitted, on the device that its ``device`` argument names; where the machine lacks it, a warning says so and
+            the network is on the one that ``"auto"`` would take.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is no such file.
+        FileFormatError
+            If it is cut short, was altered, or holds another kind of thing or method.
+        """
+        return saving.load(cls, path)
+
+    # What these have in common
+
+    def _validate(self, X: ArrayLike, *, reset: bool) -> Floats:
+        try:
+            shape = shape_of(X)
+            if len(shape) in (3, 4):
+                X = np.asarray(X).reshape(shape[0], -1) if shape[0] else np.empty((0, int(np.prod(shape[1:]))))
+            least = 2 if reset else 1
+            return validate_data(self, X, reset=reset, dtype=np.float32, order="C", ensure_min_samples=least)
+        except (TypeError, ValueError) as error:
+            if "X" in str(error):
+                raise
+            raise type(error)(f"X: {error}") from error
+
+    def _scaled(self, X: ArrayLike) -> Floats:
+        return self._validate(X, reset=False) * np.float32(self.scale_)
+
+    def _soft_assignments(self, x: Floats) -> Floats:
+        def assign(batch: Tensor) -> Tensor:
+            return self._assign(self._embed(batch), centers)
+
+        centers = torch.from_numpy(self.cluster_centers_).to(self._network_device)
+        return self._batched(assign, x)
+
+    @property
+    def _network_device(self) -> torch.device:
+        return next(self.network_.parameters()).device
+
+    @torch.no_grad()
+    def _batched(self, function: Any, x: Floats) -> Floats:
+        # In float32, whatever training used: what a user gets does not depend on the processor's formats.
+        parts = torch.from_numpy(x).split(4096)
+        return torch.cat([function(part.to(self._network_device)).cpu() for part in parts]).numpy()
+
+    @property
+    def _n_features_out(self) -> int:
+        return self.cluster_centers_.shape[1]
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float32"]
+        return tags
