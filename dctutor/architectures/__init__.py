@@ -4,6 +4,7 @@ Their first weights come from torch's global generator: `dctutor.training.Loop.b
 """
 
 from dctutor.architectures.autoencoder import Autoencoder
+from dctutor.architectures.clustering_module import MixtureModule
 from dctutor.architectures.cnn import CNN, TransposedCNN
 from dctutor.architectures.convolutional_autoencoder import ConvolutionalAutoencoder
 from dctutor.architectures.fully_convolutional import FullyConvolutionalAutoencoder
@@ -25,6 +26,7 @@ __all__ = [
     "Discriminator",
     "FullyConvolutionalAutoencoder",
     "Generator",
+    "MixtureModule",
     "SelfExpression",
     "SoftmaxAutoencoder",
     "TransposedCNN",

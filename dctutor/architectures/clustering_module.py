@@ -1,0 +1,91 @@
+"""A Gaussian mixture as a network: the clustering module."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from dctutor._validation import check_integer
+from dctutor.architectures._layers import full_precision, glorot
+
+__all__ = ["MixtureModule"]
+
+
+class MixtureModule(nn.Module):
+    r"""An autoencoder of one hidden layer whose units are clusters (Boubekki et al. 2021).
+
+    .. math:: \gamma_i = \mathrm{softmax}(W x_i + b), \qquad \bar{x}_i = \sum_k \gamma_{ik} \mu_k
+
+    The hidden layer is the posterior of a Gaussian mixture whose components share one round covariance; the decoder's
+    weights are the centroids. Put it on any encoder's output and minimise `dctutor.losses.clustering_module`.
+
+    Parameters
+    ----------
+    n_features : int
+        Width d of what is clustered: samples or their codes.
+    n_clusters : int
+        Number of hidden units, K.
+
+    Attributes
+    ----------
+    encoder : nn.Linear
+        W and b.
+    centers : nn.Parameter of shape (K, d)
+        The centroids :math:`\mu_k`. The authors' decoder has a bias too; rows of ``gamma`` sum to 1, so that it
+        would only be added to every centroid.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a number is not a positive integer.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from dctutor.architectures import MixtureModule
+    >>> from dctutor.losses import clustering_module
+    >>> module, z = MixtureModule(2, 3), torch.randn(8, 2)
+    >>> gamma = module.assign(z)
+    >>> clustering_module(z, gamma, module.centers).shape
+    torch.Size([4])
+    """
+
+    def __init__(self, n_features: int, n_clusters: int) -> None:
+        super().__init__()
+        n_features = check_integer("n_features", n_features, minimum=1)
+        n_clusters = check_integer("n_clusters", n_clusters, minimum=1)
+        self.encoder = nn.Linear(n_features, n_clusters)
+        self.centers = nn.Parameter(torch.empty(n_clusters, n_features))
+        glorot(self)
+        nn.init.xavier_uniform_(self.centers)
+
+    def assign(self, x: Float[Tensor, "n d"]) -> Float[Tensor, "n k"]:
+        """Soft assignments gamma, in float32 also under autocast; rows sum to 1."""
+        # Logits must stay finite, or a sample that lies absurdly far away turns into NaN.
+        return torch.softmax(full_precision(self.encoder, x.clamp(-1e30, 1e30)).clamp(-1e30, 1e30), dim=1)
+
+    def forward(self, x: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
+        """Reconstruct inputs as weighted means of the centroids."""
+        return self.assign(x) @ self.centers
+
+    @torch.no_grad()
+    def start_from(self, centers: Float[Tensor, "k d"]) -> None:
+        """Start at given centroids, as the paper does with those of k-means.
+
+        The encoder's weights become the pseudo-inverse of the centroids and its bias 0: where these are linearly
+        independent, centroid k has the logits of unit k alone.
+
+        Parameters
+        ----------
+        centers : Tensor of shape (K, d)
+            The centroids.
+
+        Raises
+        ------
+        ValueError
+            If the shape is another one.
+        """
+        if centers.shape != self.centers.shape:
+            raise ValueError(f"centers: expected shape {tuple(self.centers.shape)}, got {tuple(centers.shape)}")
+        self.centers.copy_(centers)
+        self.encoder.weight.copy_(torch.linalg.pinv(centers).T)
+        self.encoder.bias.zero_()
