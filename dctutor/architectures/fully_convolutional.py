@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -78,6 +79,26 @@ class FullyConvolutionalAutoencoder(nn.Module):
             maps = convolution(maps).relu()
             outputs.append(maps.flatten(1))
         return [*outputs, full_precision(self.encoder[-1], maps).relu().flatten(1)]
+
+    @torch.no_grad()
+    def center(self, x: Float[Tensor, "n d"]) -> None:
+        """Set the biases from images: a mean of 0 for every map before its ReLU, that of the pixels for the output.
+
+        Pixels are not negative. Without this, the first that training learns is to brighten the output, through every
+        bias there is, and maps can end where their ReLU passes nothing on. See Salimans & Kingma (2016), section 3.
+
+        Parameters
+        ----------
+        x : Tensor of shape (n, d) or (n, C, H, W)
+            Images.
+        """
+        maps = images = x.reshape(len(x), *self.image_shape)
+        for convolution in [*self.encoder, *self.decoder]:
+            wanted = images.mean((0, 2, 3)) if convolution is self.decoder[-1] else 0
+            maps = convolution(maps)
+            shift = wanted - maps.mean((0, 2, 3))
+            convolution.bias += shift
+            maps = (maps + shift[:, None, None]).relu()
 
     def encode(self, x: Float[Tensor, "n d"]) -> Float[Tensor, "n p"]:
         """Embed images: z = f(x)."""

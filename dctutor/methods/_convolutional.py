@@ -73,6 +73,8 @@ class ConvolutionalClusterer(DeepClusterer):
                 network.load_state_dict(self.autoencoder.state_dict())
             except RuntimeError as error:
                 raise ValueError(f"autoencoder: expected the layers of {network}, got {self.autoencoder}") from error
+        elif isinstance(network, FullyConvolutionalAutoencoder):
+            network.center(loop.x[:1000])
         loop.register(network=network)
         pretrain(
             loop,

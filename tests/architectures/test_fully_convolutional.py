@@ -35,6 +35,18 @@ def test_images_come_back_in_their_size_flat_or_not(shape):
     assert torch.equal(network(x), network.decode(outputs[-1])) and network(x).shape == x.flatten(1).shape
 
 
+def test_center_gives_every_map_a_mean_of_zero_and_the_output_that_of_the_pixels():
+    network, x = FullyConvolutionalAutoencoder((2, 9, 12), (3, 4), (5, 3)).double(), 0.5 + images(6, 2, 9, 12)
+    network.center(x.flatten(1))
+    maps = x
+    for layer in [*network.encoder, network.decoder[0]]:
+        maps = layer(maps)
+        np.testing.assert_allclose(maps.mean((0, 2, 3)).detach().numpy(), 0, atol=1e-12)
+        maps = maps.relu()
+    output = network(x).reshape(x.shape)
+    np.testing.assert_allclose(output.mean((0, 2, 3)).detach().numpy(), x.mean((0, 2, 3)).numpy())
+
+
 def test_the_papers_sizes():
     # Ji et al. (2017), ORL and COIL-20. Weights and biases by hand, such as 5 x 5 x 1 x 5 + 5; 4 x 4 maps remain.
     network = FullyConvolutionalAutoencoder((1, 32, 32), (5, 3, 3), (5, 3, 3))
