@@ -95,8 +95,9 @@ def round_mixture(
         tau = max(tau, 1e-4 * float(np.mean(x**2)))
     u = np.log(np.full(len(mu), max(prior, 1e-12) * len(mu)))
     trace: list[float] = []
+    length = np.einsum("ij,ij->i", x, x)[:, None]
     for _ in range(max_iter):
-        cost = (np.square(x).sum(1)[:, None] - 2 * x @ mu.T + np.square(mu).sum(1)) / x.shape[1]
+        cost = (length - 2 * (x @ mu.T) + np.square(mu).sum(1)) / x.shape[1]
         if prior:
             u = minimize(_dual, u, (cost, prior, tau), jac=True, method="L-BFGS-B").x
         gamma = _responsibilities(cost - np.exp(u) * (prior > 0), tau)[0]
