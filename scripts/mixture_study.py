@@ -2,11 +2,12 @@
 
 One row of CSV a fit (data set, start, prior and seed), and one for the best seed by its loss: how far the module's
 clusters are from those of the mixture it trains, of scikit-learn's spherical mixture and of k-means. The chapter
-``notebooks/mixture/clustering_module.ipynb`` has the means. With ``--mnist`` it scores that mixture on all of MNIST.
+``notebooks/mixture/clustering_module.ipynb`` has the means. What the file has already is kept. With ``--mnist`` it scores that mixture on all of MNIST.
 """
 
 import argparse
 import csv
+import itertools
 import warnings
 from pathlib import Path
 from typing import Any
@@ -113,23 +114,24 @@ def best(found: list[tuple[dict[str, float], ClusteringModule, RoundMixture]]) -
 
 
 def study(names: list[str], seeds: int, out: Path) -> None:
+    """Write what is not there yet."""
     warnings.simplefilter("ignore", ConvergenceWarning)
-    with out.open("w", newline="", encoding="utf-8") as file:
-        writer = None
-        for name in names:
-            x, y, settings = data_sets()[name]
-            for init in ("rand", "pre"):
-                for alpha in (1.0, 1.03):
-                    found = [compare(x, y, settings, init, alpha, seed) for seed in range(seeds)]
-                    rows = {str(seed): one[0] for seed, one in enumerate(found)} | {"best": best(found)}
-                    if writer is None:
-                        columns = ["data", "init", "alpha", "seed", *found[0][0], "centroids_mixture"]
-                        writer = csv.DictWriter(file, columns, lineterminator="\n")
-                        writer.writeheader()
-                    for seed, measured in rows.items():
-                        row = {"data": name, "init": init, "alpha": alpha, "seed": seed}
-                        writer.writerow(row | {key: f"{value:.4g}" for key, value in measured.items()})
-                    file.flush()
+    there = list(csv.DictReader(out.open(encoding="utf-8"))) if out.exists() else []
+    done = {(row["data"], row["init"], float(row["alpha"])) for row in there}
+    for name, init, alpha in itertools.product(names, ("rand", "pre"), (1.0, 1.03)):
+        if (name, init, alpha) in done:
+            continue
+        x, y, settings = data_sets()[name]
+        found = [compare(x, y, settings, init, alpha, seed) for seed in range(seeds)]
+        rows = {str(seed): one[0] for seed, one in enumerate(found)} | {"best": best(found)}
+        columns = ["data", "init", "alpha", "seed", *found[0][0], "centroids_mixture"]
+        with out.open("a", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, columns, lineterminator="\n")
+            if not file.tell():
+                writer.writeheader()
+            for seed, measured in rows.items():
+                row = {"data": name, "init": init, "alpha": alpha, "seed": seed}
+                writer.writerow(row | {key: f"{value:.4g}" for key, value in measured.items()})
 
 
 def mnist() -> None:
