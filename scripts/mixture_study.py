@@ -2,7 +2,8 @@
 
 One row of CSV a fit (data set, start, prior and seed), and one for the best seed by its loss: how far the module's
 clusters are from those of the mixture it trains, of scikit-learn's spherical mixture and of k-means. The chapter
-``notebooks/mixture/clustering_module.ipynb`` has the means. What the file has already is kept. With ``--mnist`` it scores that mixture on all of MNIST.
+``notebooks/mixture/clustering_module.ipynb`` has the means. What the file has already is kept. With ``--mnist`` it
+scores that mixture on all of MNIST.
 """
 
 import argparse
