@@ -47,11 +47,9 @@ class ClusteringModule(DeepClusterer):
 
     Attributes
     ----------
-    centroids_ : ndarray of shape (n_clusters, d)
-        The centroids :math:`\mu_k` in the units of ``X``.
     cluster_centers_ : ndarray of shape (n_clusters, d)
-        The same in the units of ``transform(X)``, in which training sees the data: ``X`` minus its mean, divided by one
-        number that makes the mean variance of a feature 1.
+        The centroids in the units of ``transform(X)``, in which training sees the data: ``X`` minus its mean, divided by
+        one number that makes the mean variance of a feature 1. ``centroids_`` has them in the units of ``X``.
 
     Notes
     -----
@@ -135,5 +133,5 @@ class ClusteringModule(DeepClusterer):
 
     @property
     def centroids_(self) -> Floats:
-        """The centroids in the units of the data."""
+        r"""The centroids :math:`\mu_k` in the units of the data, shape (n_clusters, d)."""
         return self._batched(self.network_.decode, self.cluster_centers_) / np.float32(self.scale_)
