@@ -48,7 +48,7 @@ class ClusteringModule(DeepClusterer):
     Attributes
     ----------
     cluster_centers_ : ndarray of shape (n_clusters, d)
-        The centroids in the units of ``transform(X)``, in which training sees the data: ``X`` minus its mean, divided by
+        The centroids in the units of ``transform(X)``, in which training sees the data: ``X`` less its mean, divided by
         one number that makes the mean variance of a feature 1. ``centroids_`` has them in the units of ``X``.
 
     Notes
