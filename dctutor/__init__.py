@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from dctutor.datasets import Dataset, load_dataset
     from dctutor.estimator import DeepClusterer
-    from dctutor.methods import DCN, DEC, DEN, DEPICT, DMC, IDEC, AutoencoderKMeans, DSCNet
+    from dctutor.methods import DCN, DEC, DEN, DEPICT, DMC, IDEC, AutoencoderKMeans, ClusteringModule, DSCNet
 
 __version__ = version("dctutor")
 
 _HOMES = {
     "AutoencoderKMeans": "methods",
+    "ClusteringModule": "methods",
     "DCN": "methods",
     "DEC": "methods",
     "DEN": "methods",
@@ -35,6 +36,7 @@ _MODULES = (
     "losses",
     "methods",
     "metrics",
+    "mixtures",
     "plots",
     "schedules",
     "subspaces",
@@ -49,6 +51,7 @@ __all__ = [
     "DMC",
     "IDEC",
     "AutoencoderKMeans",
+    "ClusteringModule",
     "DSCNet",
     "Dataset",
     "DeepClusterer",

@@ -11,15 +11,21 @@ __all__ = ["kmeans"]
 
 
 def kmeans(
-    z: Tensor, n_clusters: int, generator: torch.Generator, *, n_init: int = 20, init: Tensor | None = None
+    z: Tensor,
+    n_clusters: int,
+    generator: torch.Generator,
+    *,
+    n_init: int = 20,
+    init: Tensor | None = None,
+    max_iter: int = 300,
 ) -> NDArray[np.float32]:
     """Cluster centres, shape (n_clusters, p), of the best of ``n_init`` runs (Lloyd 1982, k-means++ starts).
 
-    ``init``, centres to start from, makes it one run from there.
+    ``init``, centres to start from, makes it one run from there; each takes ``max_iter`` passes at most.
     """
     seed = int(torch.randint(2**31 - 1, (), generator=generator))
     # One thread: with several, the order in which their sums are added differs from run to run.
     with threadpool_limits(limits=1):
         start = {"n_init": n_init} if init is None else {"n_init": 1, "init": init.float().cpu().numpy()}
-        fitted = KMeans(n_clusters, **start, random_state=seed).fit(z.float().cpu().numpy())
+        fitted = KMeans(n_clusters, **start, max_iter=max_iter, random_state=seed).fit(z.float().cpu().numpy())
     return fitted.cluster_centers_

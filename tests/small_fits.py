@@ -40,6 +40,14 @@ def small(method, **changes):
     return method(**{name: value for name, value in SMALL.items() if name in known} | changes)
 
 
+def trained(method, pretrain_epochs=30, **changes):
+    """One that trains for long enough to find easy groups: what has no pre-training trains longer and faster."""
+    longer = {"pretrain_epochs": pretrain_epochs}
+    if "pretrain_epochs" not in method().get_params():
+        longer = {"epochs": 100, "learning_rate": 0.1}
+    return small(method, **longer, **changes)
+
+
 def blobs(n=120, d=8, seed=0):
     """Three well separated groups in [0, 1), in different directions, and which group each sample is of."""
     rng = np.random.default_rng(seed)

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from dctutor._validation import check_integer
 from dctutor.architectures._layers import full_precision, glorot
 
-__all__ = ["MixtureModule"]
+__all__ = ["CentredMixtureModule", "MixtureModule"]
 
 
 class MixtureModule(nn.Module):
@@ -72,7 +72,7 @@ class MixtureModule(nn.Module):
         """Start at given centroids, as the paper does with those of k-means.
 
         The encoder's weights become the pseudo-inverse of the centroids and its bias 0: where these are linearly
-        independent, centroid k has the logits of unit k alone.
+        independent, centroid k has the logits of unit k alone. Means of all clusters of centred samples are not.
 
         Parameters
         ----------
@@ -87,5 +87,54 @@ class MixtureModule(nn.Module):
         if centers.shape != self.centers.shape:
             raise ValueError(f"centers: expected shape {tuple(self.centers.shape)}, got {tuple(centers.shape)}")
         self.centers.copy_(centers)
-        self.encoder.weight.copy_(torch.linalg.pinv(centers).T)
+        # Rounding would decide how large the weights are along a direction that the centroids do not span.
+        self.encoder.weight.copy_(torch.linalg.pinv(centers, rtol=1e-4).T)
         self.encoder.bias.zero_()
+
+
+class CentredMixtureModule(MixtureModule):
+    """A clustering module for inputs as they come: it centres them and divides them by one number.
+
+    A shift moves the centroids with the samples, so that no optimum changes; one learning rate serves all data, though.
+
+    Parameters
+    ----------
+    n_features, n_clusters : int
+        See `MixtureModule`.
+
+    Attributes
+    ----------
+    mean : Tensor of shape (d,)
+        Centre of the inputs; 0 until it is set.
+    spread : Tensor of shape ()
+        Root of the mean variance of a feature; 1 until it is set.
+    encoder, centers
+        See `MixtureModule`; ``assign`` takes, and ``centers`` are, centred inputs.
+    """
+
+    mean: Tensor
+    spread: Tensor
+
+    def __init__(self, n_features: int, n_clusters: int) -> None:
+        super().__init__(n_features, n_clusters)
+        self.register_buffer("mean", torch.zeros(n_features))
+        self.register_buffer("spread", torch.ones(()))
+
+    @torch.no_grad()
+    def measure(self, x: Float[Tensor, "n d"]) -> None:
+        """Set ``mean`` and ``spread`` to those of data; a spread of 0 counts as 1."""
+        self.mean.copy_(x.mean(0))
+        spread = (x - self.mean).square().mean().sqrt()
+        self.spread.copy_(torch.where(spread > 0, spread, 1.0))
+
+    def encode(self, x: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
+        """Centre inputs and divide them by ``spread``."""
+        return (x - self.mean) / self.spread
+
+    def decode(self, z: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
+        """Undo `encode`."""
+        return z * self.spread + self.mean
+
+    def forward(self, x: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
+        """Reconstruct inputs as weighted means of the centroids."""
+        return self.decode(super().forward(self.encode(x)))

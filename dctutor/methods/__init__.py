@@ -15,5 +15,6 @@ from dctutor.methods.autoencoder.dmc import DMC
 from dctutor.methods.autoencoder.dsc_nets import DSCNet
 from dctutor.methods.autoencoder.idec import IDEC
 from dctutor.methods.cdnn.dec import DEC
+from dctutor.methods.mixture.clustering_module import ClusteringModule
 
-__all__ = ["DCN", "DEC", "DEN", "DEPICT", "DMC", "IDEC", "AutoencoderKMeans", "DSCNet"]
+__all__ = ["DCN", "DEC", "DEN", "DEPICT", "DMC", "IDEC", "AutoencoderKMeans", "ClusteringModule", "DSCNet"]

@@ -5,7 +5,7 @@ import inspect
 import numpy as np
 import pytest
 import torch
-from small_fits import METHODS, PRETRAINED, blobs, draw_from_global_generators, seed_global_generators, small
+from small_fits import METHODS, PRETRAINED, blobs, draw_from_global_generators, seed_global_generators, small, trained
 
 from dctutor import AutoencoderKMeans, DeepClusterer
 from dctutor.metrics import clustering_accuracy
@@ -70,7 +70,7 @@ def test_without_a_seed_fits_differ_even_where_the_global_state_is_the_same(meth
 
 @each_method
 def test_finds_three_groups(method):
-    fitted = small(method, pretrain_epochs=30).fit(X)
+    fitted = trained(method).fit(X)
     assert clustering_accuracy(TRUTH, fitted.labels_) > 0.98
     new, truth = blobs(60, seed=1)
     assert clustering_accuracy(truth, fitted.predict(new)) > 0.98

@@ -1,0 +1,1 @@
+"""Mixture models written as networks."""

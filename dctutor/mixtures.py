@@ -1,0 +1,125 @@
+"""The Gaussian mixture that a clustering module trains, fitted by expectation and maximisation, without a network."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import minimize
+from scipy.special import logsumexp
+from sklearn.utils import check_array
+
+from dctutor._validation import check_integer, check_number
+
+__all__ = ["RoundMixture", "round_mixture"]
+
+Array = NDArray[np.float64]
+
+
+class RoundMixture(NamedTuple):
+    """What `round_mixture` found.
+
+    Attributes
+    ----------
+    centers : ndarray of shape (K, d)
+        The centroids.
+    gamma : ndarray of shape (n, K)
+        Responsibilities; rows sum to 1.
+    objective : list of float
+        The objective before each step of maximisation; it never rises.
+    """
+
+    centers: Array
+    gamma: Array
+    objective: list[float]
+
+
+def round_mixture(
+    X: ArrayLike,
+    centers: ArrayLike,
+    *,
+    alpha: float = 1.0,
+    variance: float = 0.0,
+    max_iter: int = 300,
+    tol: float = 1e-6,
+) -> RoundMixture:
+    r"""Fit the mixture that makes a clustering module's assumptions, by alternating minimisation.
+
+    .. math:: \frac{1}{n d} \sum_{ik} \gamma_{ik} \left[ \lVert x_i - \mu_k \rVert^2
+              + 2 \sigma^2 \log \gamma_{ik} \right] + (1 - \alpha) \sum_k \log \frac{1}{n} \sum_i \gamma_{ik}
+
+    All components have the covariance :math:`\sigma^2 I` and the same weight. With :math:`\alpha = 1` this is EM for
+    that mixture, and with :math:`\sigma^2 = 0` it is its limit, k-means. At :math:`\sigma^2 = 0` the objective is the
+    loss of `ClusteringModule` over the whole data, with assignments that are free instead of a network's output.
+
+    Parameters
+    ----------
+    X : array-like of shape (n, d)
+        Samples; for the ``alpha`` of a fitted ``ClusteringModule``, its ``transform(X)``.
+    centers : array-like of shape (K, d)
+        Centroids to start from.
+    alpha : float, default=1.0
+        Of the Dirichlet prior, 1 or larger; 1 leaves it out.
+    variance : float, default=0.0
+        The covariance's :math:`\sigma^2`, in squared units of ``X``.
+    max_iter : int, default=300
+        The most steps.
+    tol : float, default=1e-6
+        It ends when no entry of a centroid moves by more than this share of the largest.
+
+    Returns
+    -------
+    RoundMixture
+        Centroids, responsibilities and the objective at each step.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not what it has to be.
+
+    Notes
+    -----
+    For given centroids the best responsibilities are a softmax of
+    :math:`(v_k d - \lVert x_i - \mu_k \rVert^2) / 2 \sigma^2`, where :math:`v_k = (\alpha - 1) / \bar\gamma_k` is what
+    the prior pays for one more sample in cluster k. The K numbers :math:`v_k` maximise a concave function, the dual.
+    With a prior, a variance below 0.005 per cent of the mean of :math:`\lVert x_i \rVert^2` counts as that: at 0, the
+    best responsibilities may have to split samples that lie on a border.
+    """
+    x = check_array(X, dtype=np.float64, input_name="X")
+    mu = check_array(centers, dtype=np.float64, input_name="centers", copy=True)
+    if mu.shape[1] != x.shape[1]:
+        raise ValueError(f"centers: expected width {x.shape[1]}, that of X, got {mu.shape[1]}")
+    prior = check_number("alpha", alpha, minimum=1) - 1
+    tau = 2 * check_number("variance", variance) / x.shape[1]
+    check_integer("max_iter", max_iter, minimum=1)
+    if prior:
+        tau = max(tau, 1e-4 * float(np.mean(x**2)))
+    u = np.log(np.full(len(mu), max(prior, 1e-12) * len(mu)))
+    trace: list[float] = []
+    length = np.einsum("ij,ij->i", x, x)[:, None]
+    for _ in range(max_iter):
+        cost = (length - 2 * (x @ mu.T) + np.square(mu).sum(1)) / x.shape[1]
+        if prior:
+            u = minimize(_dual, u, (cost, prior, tau), jac=True, method="L-BFGS-B").x
+        gamma = _responsibilities(cost - np.exp(u) * (prior > 0), tau)[0]
+        share = gamma.mean(0)
+        entropy = -np.sum(gamma * np.log(np.maximum(gamma, 1e-300))) / len(x)
+        trace.append(float((gamma * cost).sum() / len(x) - tau * entropy - prior * np.log(share + 1e-10).sum()))
+        moved = np.where(share[:, None] > 1e-12, gamma.T @ x / len(x) / np.maximum(share, 1e-12)[:, None], mu)
+        step, mu = np.abs(moved - mu).max(), moved
+        if step <= tol * np.abs(mu).max():
+            break
+    return RoundMixture(mu, gamma, trace)
+
+
+def _responsibilities(cost: Array, tau: float) -> tuple[Array, Array]:
+    """Softmax of -cost / tau, and the soft minimum of each row of costs."""
+    if tau == 0:
+        return np.eye(cost.shape[1])[cost.argmin(1)], cost.min(1)
+    total = logsumexp(-cost / tau, axis=1)
+    return np.exp(-cost / tau - total[:, None]), -tau * total
+
+
+def _dual(u: Array, cost: Array, prior: float, tau: float) -> tuple[float, Array]:
+    """Minus the dual of the best responsibilities at v = exp(u), and its gradient."""
+    gamma, least = _responsibilities(cost - np.exp(u), tau)
+    return -(prior * u.sum() + least.mean()), np.exp(u) * gamma.mean(0) - prior

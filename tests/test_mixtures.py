@@ -1,0 +1,71 @@
+"""The mixture behind the clustering module, against scikit-learn and a general minimiser."""
+
+import numpy as np
+import pytest
+from scipy.optimize import minimize
+from scipy.special import softmax
+from sklearn.cluster import KMeans
+from sklearn.mixture import GaussianMixture
+
+from dctutor.mixtures import round_mixture
+
+rng = np.random.default_rng(0)
+X = np.concatenate([rng.normal(at, 0.5, (n, 2)) for at, n in ((0, 30), (2, 10), (-2, 5))])
+START = X[[0, 35, 42]]
+
+
+def test_without_variance_and_prior_it_is_k_means():
+    found = round_mixture(X, START)
+    expected = KMeans(3, init=START, n_init=1, tol=0).fit(X)
+    np.testing.assert_allclose(found.centers, expected.cluster_centers_)
+    assert np.array_equal(found.gamma.argmax(1), expected.labels_)
+    assert found.objective[-1] == pytest.approx(expected.inertia_ / X.size)
+
+
+def test_responsibilities_are_the_posterior_of_equal_round_components():
+    found = round_mixture(X, START, variance=0.4)
+    mixture = GaussianMixture(3, covariance_type="spherical")
+    mixture.means_, mixture.weights_ = found.centers, np.full(3, 1 / 3)
+    mixture.precisions_cholesky_ = np.full(3, 0.4**-0.5)
+    np.testing.assert_allclose(found.gamma, mixture.predict_proba(X), atol=1e-4)
+    # The objective is minus the log likelihood, in units of n d / 2 sigma^2 and without its constants.
+    constant = np.log(3) + np.log(2 * np.pi * 0.4)
+    assert found.objective[-1] == pytest.approx((-mixture.score(X) - constant) * 0.4, rel=1e-6)
+
+
+@pytest.mark.parametrize("variance", [0.0, 0.3])
+@pytest.mark.parametrize("alpha", [1.03, 1.3])
+def test_responsibilities_minimise_the_objective(alpha, variance):
+    found = round_mixture(X, START, alpha=alpha, variance=variance)
+    assert np.diff(found.objective).max() < 1e-8
+    cost = ((X[:, None] - found.centers) ** 2).sum(2) / 2
+
+    def objective(logits):
+        gamma = softmax(logits.reshape(cost.shape), axis=1)
+        entropy = (gamma * np.log(gamma + 1e-300)).sum(1).mean()
+        return (gamma * cost).sum(1).mean() + variance * entropy - (alpha - 1) * np.log(gamma.mean(0)).sum()
+
+    least = minimize(objective, rng.normal(size=cost.size), method="L-BFGS-B", options={"maxfun": 100_000}).fun
+    assert least - 2e-3 < found.objective[-1] < least + 1e-5  # 135 logits are hard to minimise over
+    np.testing.assert_allclose(found.centers, found.gamma.T @ X / found.gamma.sum(0)[:, None], atol=1e-4)
+
+
+def test_the_prior_evens_the_shares():
+    shares = [round_mixture(X, START, alpha=alpha).gamma.mean(0) for alpha in (1.0, 1.3, 30.0)]
+    assert shares[0].min() < shares[1].min() < shares[2].min()
+    assert shares[2].min() > 0.32
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"centers": START[:, :1]}, "centers: expected width 2"),
+        ({"alpha": 0.5}, r"alpha: expected a number in \[1"),
+        ({"variance": -1.0}, "variance: expected"),
+        ({"max_iter": 0}, "max_iter: expected"),
+        ({"X": X[0]}, "Expected 2D array"),
+    ],
+)
+def test_bad_input_is_named(changes, message):
+    with pytest.raises(ValueError, match=message):
+        round_mixture(**{"X": X, "centers": START} | changes)
