@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from dctutor.datasets import Dataset, load_dataset
     from dctutor.estimator import DeepClusterer
-    from dctutor.methods import DCN, DEC, DEN, DEPICT, DMC, IDEC, AutoencoderKMeans, DSCNet
+    from dctutor.methods import DCN, DEC, DEN, DEPICT, DMC, IDEC, AutoencoderKMeans, DeepAutoencoderClustering, DSCNet
 
 __version__ = version("dctutor")
 
@@ -23,6 +23,7 @@ _HOMES = {
     "DSCNet": "methods",
     "DMC": "methods",
     "Dataset": "datasets",
+    "DeepAutoencoderClustering": "methods",
     "DeepClusterer": "estimator",
     "IDEC": "methods",
     "load_dataset": "datasets",
@@ -51,6 +52,7 @@ __all__ = [
     "AutoencoderKMeans",
     "DSCNet",
     "Dataset",
+    "DeepAutoencoderClustering",
     "DeepClusterer",
     "load_dataset",
 ]
