@@ -17,7 +17,7 @@ class BoundedAutoencoder(nn.Module):
     """Dense layers with ReLU, then tanh, in the encoder; tanh in the decoder, and a sigmoid at its end (Lu & Li 2021).
 
     Codes lie in [0, 1) and reconstructions in (0, 1). So do inputs, after the smallest value of the training data was
-    mapped to 0 and the largest to 1: see `fit_range`.
+    mapped to 0 and the largest to 1: see `adapt`.
 
     Parameters
     ----------
@@ -59,11 +59,27 @@ class BoundedAutoencoder(nn.Module):
             nn.init.kaiming_uniform_(layer.get_parameter("weight"), nonlinearity="relu")
             nn.init.zeros_(layer.get_parameter("bias"))
 
-    def fit_range(self, x: Float[Tensor, "n d"]) -> None:
-        """Take over the range of the training data ``x``; where all values are equal, they become 0."""
+    @torch.no_grad()
+    def adapt(self, x: Float[Tensor, "n d"]) -> None:
+        """Take over the range of the training data, and choose the encoder's first biases for them.
+
+        Inputs are never negative, and no unit's output is. Without a bias most units of a deep layer are therefore on
+        for all samples or off for all; those of the code would say nothing, and a ReLU that is always off never learns.
+        The bias makes the mean input of each unit zero.
+
+        Parameters
+        ----------
+        x : Tensor of shape (n, d)
+            The training data. Where all values are equal, they become 0.
+        """
         self.low.copy_(x.min())
         span = x.max() - self.low
         self.span.copy_(torch.where(span > 0, span, torch.ones_like(span)))
+        x = self.to_unit(x)
+        for layer in self.encoder:
+            x = layer(x)
+            layer.get_parameter("bias").sub_(x.mean(0))
+            x = (x - x.mean(0)).relu().tanh()
 
     def to_unit(self, x: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
         """Map inputs to [0, 1]; what lies outside the range of the training data, to its ends."""

@@ -41,13 +41,23 @@ def test_inputs_of_any_range():
     network, plain = make(), make()
     x = torch.rand(50, 6, generator=torch.Generator().manual_seed(1))
     x.flatten()[:2] = torch.tensor([0.0, 1.0])
-    network.fit_range(x * 8 - 3)
-    assert (network.low, network.span) == (-3, 8)
+    network.adapt(x * 8 - 3)
+    plain.adapt(x)
+    assert (network.low, network.span, plain.low, plain.span) == (-3, 8, 0, 1)
     torch.testing.assert_close(network.encode(x * 8 - 3), plain.encode(x), rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(network(x * 8 - 3), plain(x) * 8 - 3, rtol=1e-4, atol=1e-4)
     torch.testing.assert_close(network.to_unit(torch.tensor([[-1e38, 1e38, 1.0]])), torch.tensor([[0.0, 1.0, 0.5]]))
-    network.fit_range(torch.full((3, 6), 4.0))
+    network.adapt(torch.full((3, 6), 4.0))
     assert (network.to_unit(torch.full((3, 6), 4.0)) == 0).all()
+
+
+def test_first_biases_centre_each_unit():
+    network, x = make(widths=(40, 30, 20)), torch.rand(200, 6, generator=torch.Generator().manual_seed(2)) + 3
+    network.adapt(x)
+    for layer, before in zip(network.encoder, [network.to_unit(x), *network.layer_outputs(x)[:-1]], strict=True):
+        assert layer(before).mean(0).abs().max() < 1e-5
+    on = (network.encode(x) > 0).float().mean(0)
+    assert on.min() > 0.1 and on.max() < 0.9
 
 
 def test_other_networks():

@@ -100,7 +100,7 @@ class DeepAutoencoderClustering(DeepClusterer):
         if loop.y is not None and self.pseudo_every is not None:
             raise ValueError(f"pseudo_every: expected None, as y has labels, got {self.pseudo_every}")
         autoencoder = loop.build(lambda: self._build_network(loop.x.shape[1]))
-        autoencoder.fit_range(loop.x)
+        autoencoder.adapt(loop.x)
         loop.register(network=autoencoder)
         loop.watch(autoencoder.encode)
         optimizer = loop.adam(autoencoder.parameters(), self.learning_rate)
