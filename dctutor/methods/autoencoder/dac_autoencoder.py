@@ -64,10 +64,10 @@ class DeepAutoencoderClustering(DeepClusterer):
     :math:`\beta` (eq. 6)     ``beta``
     ========================  ===========================
 
-    Chosen here, as the paper's text leaves it open: n counts samples, so that eq. 4 sums over features (with a mean
-    over them, the same :math:`\beta` silences the network). Weights are divided by their mean, so that :math:`\beta`
-    means the same with and without labels. The code, too, passes ReLU and tanh. One range, that of all training data,
-    brings inputs to [0, 1]. Widths but d and 10, first weights, batches and the fall of the learning rate.
+    Chosen here, as the paper's text leaves it open: n counts samples, so that eq. 4 sums over features (in a mean over
+    them, the same :math:`\beta` would weigh d times more). Weights are divided by their mean: :math:`\beta` then means
+    the same with and without labels. The code, too, passes ReLU and tanh. One range, that of all training data, brings
+    inputs to [0, 1]. Widths but d and 10, first weights, batches and the fall of the learning rate.
 
     References
     ----------
