@@ -10,7 +10,18 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from dctutor.datasets import Dataset, load_dataset
     from dctutor.estimator import DeepClusterer
-    from dctutor.methods import DCN, DEC, DEN, DEPICT, DMC, IDEC, AutoencoderKMeans, ClusteringModule, DSCNet
+    from dctutor.methods import (
+        DCN,
+        DEC,
+        DEN,
+        DEPICT,
+        DMC,
+        IDEC,
+        AutoencoderKMeans,
+        ClusteringModule,
+        DeepAutoencoderClustering,
+        DSCNet,
+    )
 
 __version__ = version("dctutor")
 
@@ -24,6 +35,7 @@ _HOMES = {
     "DSCNet": "methods",
     "DMC": "methods",
     "Dataset": "datasets",
+    "DeepAutoencoderClustering": "methods",
     "DeepClusterer": "estimator",
     "IDEC": "methods",
     "load_dataset": "datasets",
@@ -54,6 +66,7 @@ __all__ = [
     "ClusteringModule",
     "DSCNet",
     "Dataset",
+    "DeepAutoencoderClustering",
     "DeepClusterer",
     "load_dataset",
 ]

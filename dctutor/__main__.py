@@ -26,6 +26,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     run.add_argument("dataset")
     run.add_argument("--seeds", type=int, nargs="+", default=[0], metavar="SEED")
     run.add_argument("--split", default="all", choices=["all", "train", "test"])
+    run.add_argument("--fit-on", choices=["all", "train", "test"], help="the split to fit, if not the one to score")
+    run.add_argument(
+        "--labels", type=int, default=0, metavar="N", help="tell a method that takes labels those of N samples"
+    )
     run.add_argument("--profile", default="full", choices=["smoke", "book", "full"])
     run.add_argument("--folder", default="book/results", help="where the JSON files go (default: %(default)s)")
     run.add_argument(
@@ -42,6 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 options.dataset,
                 seed=seed,
                 split=options.split,
+                fit_on=options.fit_on,
+                labels=options.labels,
                 profile=options.profile,
                 folder=options.folder,
                 settings=dict(options.set),

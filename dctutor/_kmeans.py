@@ -7,7 +7,7 @@ from sklearn.cluster import KMeans
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
-__all__ = ["kmeans"]
+__all__ = ["kmeans", "kmeans_labels"]
 
 
 def kmeans(
@@ -29,3 +29,9 @@ def kmeans(
         start = {"n_init": n_init} if init is None else {"n_init": 1, "init": init.float().cpu().numpy()}
         fitted = KMeans(n_clusters, **start, max_iter=max_iter, random_state=seed).fit(z.float().cpu().numpy())
     return fitted.cluster_centers_
+
+
+def kmeans_labels(z: Tensor, n_clusters: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Centres, shape (n_clusters, p), from `kmeans`, and the nearest of them for each sample, shape (n,)."""
+    centers = torch.from_numpy(kmeans(z, n_clusters, generator)).to(z.device)
+    return centers, torch.cdist(z, centers).argmin(1)

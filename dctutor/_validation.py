@@ -4,7 +4,12 @@ import numbers
 from collections.abc import Sequence
 from typing import Any
 
-__all__ = ["check_integer", "check_number", "check_sizes"]
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils.multiclass import type_of_target
+from sklearn.utils.validation import column_or_1d
+
+__all__ = ["check_integer", "check_number", "check_sizes", "known_labels"]
 
 
 def check_integer(name: str, value: Any, *, minimum: int) -> int:
@@ -37,3 +42,23 @@ def check_sizes(name: str, value: Any) -> None:
         raise TypeError(f"{name}: expected a sequence of sizes of layers, got {value!r}")
     for size in value:
         check_integer(name, size, minimum=1)
+
+
+def known_labels(y: Any, n_samples: int) -> NDArray[np.int64] | None:
+    """Return ``y`` as integers, -1 where it is -1, or None where it knows nothing; raise naming the argument."""
+    if y is None:
+        return None
+    try:
+        labels = column_or_1d(y)
+        kind = type_of_target(labels, input_name="y")
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"y: expected one label a sample; {error}") from error
+    if kind not in ("binary", "multiclass"):
+        # "Unknown label type" is what scikit-learn's own classifiers say.
+        raise ValueError(f"y: expected classes, such as integers, -1 where unknown. Unknown label type: {kind}")
+    if len(labels) != n_samples:
+        raise ValueError(f"y: expected a label, or -1, for each of {n_samples} samples, got {len(labels)}")
+    numbers = np.unique(labels, return_inverse=True)[1].astype(np.int64)
+    unknown = labels == -1 if labels.dtype.kind in "biuf" else np.zeros(n_samples, dtype=bool)
+    numbers[unknown] = -1
+    return None if unknown.all() else numbers

@@ -12,7 +12,7 @@ from sklearn.utils import check_random_state
 from torch import Tensor, nn
 
 from dctutor import saving
-from dctutor._validation import check_integer, check_number
+from dctutor._validation import check_integer, check_number, known_labels
 from dctutor.checkpoint import Checkpoint
 from dctutor.fitted import Fitted, Floats, image_shape, shape_of
 from dctutor.training import Loop
@@ -77,6 +77,7 @@ class DeepClusterer(Fitted, ABC):
 
     # Names of the fitted arrays that a method has beside those above, for saving.
     _arrays: ClassVar[tuple[str, ...]] = ()
+    takes_labels: ClassVar[bool] = False  # whether `fit` looks at y
 
     n_clusters: int = 10
     _: KW_ONLY
@@ -121,8 +122,8 @@ class DeepClusterer(Fitted, ABC):
         ----------
         X : array-like of shape (n, d), (n, H, W) or (n, C, H, W)
             Samples; images may keep their shape. Computed in float32.
-        y : ignored
-            Present because scikit-learn's interface asks for it.
+        y : array-like of shape (n,), optional
+            Ignored, but by methods whose ``takes_labels`` is true: the class of each sample, -1 where it is unknown.
 
         Returns
         -------
@@ -138,19 +139,20 @@ class DeepClusterer(Fitted, ABC):
         """
         before = dict(self.__dict__)
         try:
-            self._fit(X)
+            self._fit(X, y)
         except BaseException:  # an interrupt, too: a fit that fails leaves the estimator as it was
             self.__dict__.clear()
             self.__dict__.update(before)
             raise
         return self
 
-    def _fit(self, X: ArrayLike) -> None:
+    def _fit(self, X: ArrayLike, y: Any) -> None:
         self._check_params()
         seed = self._seed()
         x = self._validate(X, reset=True)
         if len(x) < self.n_clusters:
             raise ValueError(f"X: expected at least n_clusters={self.n_clusters} samples, got n_samples={len(x)}")
+        known = known_labels(y, len(x)) if self.takes_labels else None
         self.image_shape_ = image_shape(getattr(self, "image_shape", None), shape_of(X), x.shape[1])
         power = float(np.mean(np.square(x, dtype=np.float64)))
         # Below the smallest normal float32, the scale would overflow: such data is zero.
@@ -159,10 +161,11 @@ class DeepClusterer(Fitted, ABC):
         self.snapshot_index_ = np.linspace(0, len(x) - 1, min(len(x), 1000)).astype(np.intp)
         checkpoint = None
         if self.checkpoint is not None:
-            fingerprint = saving.fingerprint(self, x, seed)
+            fingerprint = saving.fingerprint(self, x, seed, known)
             checkpoint = Checkpoint(self.checkpoint, fingerprint, self.checkpoint_seconds)
         loop = Loop(
             x,
+            y=known,
             seed=seed,
             device=self.device,
             precision=self.precision,

@@ -73,6 +73,21 @@ class Fitted(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
         """
         return self.predict_proba(X).argmax(1)
 
+    def cluster(self, X: ArrayLike) -> NDArray[np.int64]:
+        """Group samples that `fit` did not see: `predict`, unless the method's paper does it in another way.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d), (n, H, W) or (n, C, H, W)
+            Samples, as wide as those that `fit` saw.
+
+        Returns
+        -------
+        ndarray of shape (n,)
+            Clusters.
+        """
+        return self.predict(X)
+
     def predict_proba(self, X: ArrayLike) -> Floats:
         """Soft assignments, shape (n, n_clusters), rows summing to 1. ``X`` as in `predict`."""
         check_is_fitted(self)

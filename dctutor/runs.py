@@ -10,9 +10,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from dctutor import methods
+from dctutor._validation import check_integer
 from dctutor.datasets import load_dataset
 from dctutor.metrics import scores
 from dctutor.saving import plain
@@ -56,6 +59,8 @@ def run(
     *,
     seed: int,
     split: str = "all",
+    fit_on: str | None = None,
+    labels: int = 0,
     profile: str = "full",
     folder: str | os.PathLike[str] = "book/results",
     settings: Mapping[str, Any] | None = None,
@@ -72,7 +77,12 @@ def run(
     dataset, split : str
         As `load_dataset` takes them.
     seed : int
-        The fit's ``random_state``.
+        The fit's ``random_state``; it also draws the samples whose labels the fit sees.
+    fit_on : str, optional
+        The split that is fitted, where it is not the one that is scored. The clusters of the latter are then those of
+        the method's ``cluster``.
+    labels : int, default 0
+        How many samples the fit is told the class of, for methods that take labels.
     profile : {"smoke", "book", "full"}
         A set of arguments.
     folder : path-like
@@ -83,22 +93,24 @@ def run(
     Returns
     -------
     path : Path
-        The result: method, dataset, split, profile, seed, metrics (acc, nmi, ari), seconds, peak memory in
-        MiB, config, versions, processor, command.
+        The result: method, dataset, split, fit_on, labels, profile, seed, metrics (acc, nmi, ari), seconds, peak
+        memory in MiB, config, versions, processor, command.
     fresh : bool
         Whether this call made it.
 
     Raises
     ------
     ValueError
-        If the method or the profile is unknown, or does not take a setting.
+        If the method or the profile is unknown, or does not take a setting or labels.
     """
     if method not in methods.__all__:
         raise ValueError(f"method: expected one of {', '.join(methods.__all__)}, got {method!r}")
     if profile not in PROFILES:
         raise ValueError(f"profile: expected one of {', '.join(PROFILES)}, got {profile!r}")
     folder = Path(folder)
-    name = f"{method}-{dataset}-{split}-{profile}-{seed}".lower()
+    where = split if fit_on is None else f"{fit_on}-{split}"
+    told = f"-labels{labels}" if labels else ""
+    name = f"{method}-{dataset}-{where}{told}-{profile}-{seed}".lower()
     path, checkpoint = folder / f"{name}.json", folder / f".{name}.checkpoint"
     if path.exists():
         there = json.loads(path.read_text())["config"]
@@ -110,9 +122,11 @@ def run(
                 )
         return path, False
     data = load_dataset(dataset, split)
+    fitted = data if fit_on is None else load_dataset(dataset, fit_on)
     folder.mkdir(parents=True, exist_ok=True)
     made = getattr(methods, method)
     known = made().get_params()
+    y = _some_labels(method, fitted.y, labels, seed)
     of_data = {"n_clusters": len(data.label_names), "image_shape": data.image_shape}
     of_data = {key: value for key, value in of_data.items() if key in known}
     chosen = {key: value for key, value in PROFILES[profile].items() if key in known} | dict(settings or {})
@@ -121,7 +135,7 @@ def run(
         raise ValueError(f"settings: {method} does not take {', '.join(unknown)}")
     estimator = made(**{**of_data, **chosen, "random_state": seed, "checkpoint": checkpoint})
     try:
-        estimator.fit(data.X)
+        estimator.fit(fitted.X, y)
     except FloatingPointError:
         checkpoint.unlink(missing_ok=True)  # it would only lead there again
         raise
@@ -129,14 +143,18 @@ def run(
     memory = _peak_memory_mb(device)
     config = {k: plain(v) for k, v in estimator.get_params(deep=False).items() if not k.startswith("checkpoint")}
     words = ["python", "-m", "dctutor", "run", method, dataset, "--split", split, "--profile", profile]
+    words += [] if fit_on is None else ["--fit-on", fit_on]
+    words += ["--labels", str(labels)] if labels else []
     extra = [word for key, value in (settings or {}).items() for word in ("--set", f"{key}={json.dumps(value)}")]
     result = {
         "method": method,
         "dataset": dataset,
         "split": split,
+        "fit_on": fit_on or split,
+        "labels": labels,
         "profile": profile,
         "seed": seed,
-        "metrics": scores(data.y, estimator.labels_),
+        "metrics": scores(data.y, estimator.labels_ if fit_on is None else estimator.cluster(data.X)),
         "seconds": round(estimator.seconds_, 1),
         "n_iter": estimator.n_iter_,
         "peak_memory_mb": None if memory is None else round(memory),
@@ -153,6 +171,21 @@ def run(
     partial.replace(path)
     checkpoint.unlink(missing_ok=True)
     return path, True
+
+
+def _some_labels(method: str, y: NDArray[np.int64], labels: int, seed: int) -> NDArray[np.int64] | None:
+    """Keep so many of the labels, drawn at random, and replace the others by -1; None where none is asked for."""
+    check_integer("labels", labels, minimum=0)
+    if not labels:
+        return None
+    if not getattr(methods, method).takes_labels:
+        raise ValueError(f"labels: {method} learns without labels; expected 0, got {labels}")
+    if labels > len(y):
+        raise ValueError(f"labels: expected at most {len(y)}, one a sample, got {labels}")
+    some = np.full(len(y), -1)
+    chosen = np.random.default_rng(seed).permutation(len(y))[:labels]
+    some[chosen] = y[chosen]
+    return some
 
 
 def summary(paths: Sequence[Path]) -> str:

@@ -40,7 +40,9 @@ def _parameters(estimator: "DeepClusterer") -> dict[str, Any]:
     return {name: plain(value) for name, value in estimator.get_params(deep=False).items()}
 
 
-def fingerprint(estimator: "DeepClusterer", x: NDArray[np.float32], seed: int) -> str:
+def fingerprint(
+    estimator: "DeepClusterer", x: NDArray[np.float32], seed: int, y: NDArray[np.int64] | None = None
+) -> str:
     """Name a fit by its method, its data and the arguments that change its result."""
     parameters = _parameters(estimator)
     for name in ("verbose", "checkpoint", "checkpoint_seconds"):
@@ -49,6 +51,8 @@ def fingerprint(estimator: "DeepClusterer", x: NDArray[np.float32], seed: int) -
     parameters["random_state"] = None if estimator.random_state is None else seed
     data = [x.shape, estimator.image_shape_, hashlib.sha256(x.tobytes()).hexdigest()]
     facts = [type(estimator).__name__, parameters, *data]
+    if y is not None:
+        facts.append(hashlib.sha256(y.tobytes()).hexdigest())
     for value in estimator.get_params(deep=False).values():
         if isinstance(value, nn.Module):
             total = hashlib.sha256()

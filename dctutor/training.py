@@ -31,7 +31,7 @@ class Loop(Workspace):
 
     Parameters
     ----------
-    x, seed, device, precision, snapshot_every, snapshot_index
+    x, y, seed, device, precision, snapshot_every, snapshot_index
         See `Workspace`.
     verbose : bool
         Whether a progress bar shows each phase that lasts longer than a second.
@@ -40,7 +40,7 @@ class Loop(Workspace):
 
     Attributes
     ----------
-    x, generator, device_generator, state, history, snapshots
+    x, y, generator, device_generator, state, history, snapshots
         See `Workspace`.
     steps : int
         Steps taken in the current phase.

@@ -25,6 +25,8 @@ class Workspace:
     ----------
     x : array of shape (n, ...)
         The data, float32. It moves to the device once, as one tensor.
+    y : array of shape (n,), optional
+        Labels that training may use, -1 where there is none.
     seed : int
         Every random draw of the fit flows from it.
     device, precision : str
@@ -38,6 +40,8 @@ class Workspace:
     ----------
     x : Tensor of shape (n, ...)
         The data, on the device.
+    y : Tensor of shape (n,) or None
+        The labels, likewise.
     generator, device_generator : torch.Generator
         Sources of randomness on the CPU and on the device (the same one where that is the CPU).
     state : dict of str to Tensor
@@ -52,6 +56,7 @@ class Workspace:
         self,
         x: NDArray[np.float32],
         *,
+        y: NDArray[np.int64] | None = None,
         seed: int,
         device: str = "auto",
         precision: str = "auto",
@@ -61,6 +66,7 @@ class Workspace:
         self.device = resolve_device(device)
         self.dtype = resolve_precision(precision, self.device)
         self.x = torch.as_tensor(x).to(self.device)
+        self.y = None if y is None else torch.from_numpy(y).to(self.device)
         self.seed = seed
         self.generator = torch.Generator().manual_seed(seed)
         self.device_generator = self.generator

@@ -37,6 +37,8 @@ SMALL = {
 def small(method, **changes):
     """An estimator with those of the small settings that the method takes."""
     known = method().get_params()
+    if "pretrain_epochs" in changes and "pretrain_epochs" not in known:  # one that trains in a single phase
+        changes["epochs"] = changes.pop("pretrain_epochs")
     return method(**{name: value for name, value in SMALL.items() if name in known} | changes)
 
 

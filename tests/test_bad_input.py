@@ -185,6 +185,10 @@ BAD_ARGUMENTS = [
     ({"graph_every": 0}, ValueError),
     ({"fuzziness": 1.0}, ValueError),
     ({"fuzziness": "2"}, TypeError),
+    ({"m": 1}, ValueError),
+    ({"m": 10.0}, TypeError),
+    ({"pseudo_every": 0}, ValueError),
+    ({"pseudo_every": 1.5}, TypeError),
     ({"locality_epochs": -1}, ValueError),
     ({"locality_epochs": 1.5}, TypeError),
 ]

@@ -75,7 +75,7 @@ def assert_equal(found, expected):
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_killed_at_the_end_of_every_epoch(method, precision, tmp_path):
     """Each process lives for one epoch of one phase."""
-    changes = {"precision": precision, "pretrain_epochs": 2, "epochs": 2}
+    changes = {"precision": precision, "pretrain_epochs": 2, "epochs": 3}
     changes = {name: value for name, value in changes.items() if name in method().get_params()}
     expected = finish(method, changes, tmp_path / "expected.npz")
     changes["checkpoint"] = tmp_path / "checkpoint"

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from small_fits import FORKS
 
@@ -57,6 +58,23 @@ def test_result_is_that_of_the_method(method, tmp_path):
     settings = {name: value for name, value in result["config"].items() if name != "widths"}
     fitted = getattr(methods, method)(**settings, widths=(16, 3)).fit(load_dataset("digits", "test").X)
     assert result["metrics"] == scores(load_dataset("digits", "test").y, fitted.labels_)
+
+
+def test_fit_on_one_split_and_score_another(tmp_path):
+    told = ("--fit-on", "train", "--split", "test", "--labels", "50")
+    assert run("DeepAutoencoderClustering", "digits", tmp_path, *told, "--seeds", "3") == 0
+    (file,) = tmp_path.iterdir()
+    assert file.name == "deepautoencoderclustering-digits-train-test-labels50-smoke-3.json"
+    result = json.loads(file.read_text())
+    assert (result["split"], result["fit_on"], result["labels"]) == ("test", "train", 50)
+    train, test = (load_dataset("digits", split) for split in ("train", "test"))
+    y, told = np.full(len(train.y), -1), np.random.default_rng(3).permutation(len(train.y))[:50]
+    y[told] = train.y[told]
+    settings = {name: value for name, value in result["config"].items() if name != "widths"}
+    fitted = methods.DeepAutoencoderClustering(**settings, widths=(16, 3)).fit(train.X, y)
+    assert result["metrics"] == scores(test.y, fitted.cluster(test.X))
+    assert main([*shlex.split(result["command"])[3:], "--folder", str(tmp_path / "again")]) == 0
+    assert json.loads((tmp_path / "again" / file.name).read_text())["metrics"] == result["metrics"]
 
 
 def test_the_recorded_command_repeats_the_run(tmp_path):
@@ -131,6 +149,9 @@ def test_an_interrupted_run_goes_on(tmp_path):
         (("DEC", "digits", "--set", "n_clusters=0"), "n_clusters: expected an integer"),
         (("DEC", "digits", "--set", "learning_rate=1e30"), "cluster: loss became"),
         (("DEC", "digits", "--seeds", "-1"), "random_state|(?i:seed)"),
+        (("DEC", "digits", "--labels", "10"), "labels: DEC learns without labels; expected 0, got 10"),
+        (("DeepAutoencoderClustering", "digits", "--labels", "9999"), "labels: expected at most 1797"),
+        (("DeepAutoencoderClustering", "digits", "--labels", "-1"), "labels: expected an integer of at least 0"),
     ],
 )
 def test_mistakes_end_in_one_line_and_leave_no_file(tmp_path, capsys, arguments, message):

@@ -40,7 +40,8 @@ class FamilyTable(SphinxDirective):
 
 def family_html(app: Sphinx, docname: str, node: FamilyTableNode) -> str:
     """Write the table: the baseline first, then the family's methods as the taxonomy orders them."""
-    found = {row["method"]: row for row in node["rows"] if row["split"] == "all"}
+    rows = [row for row in node["rows"] if row["split"] == row["fit_on"] == "all" and not row["labels"]]
+    found = {row["method"]: row for row in rows}
     members = {key: facts for key, facts in taxonomy().items() if facts.family == node["family"]}
     order = [key for key in ("AutoencoderKMeans", *members) if key in found]
     if not order:

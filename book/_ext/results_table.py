@@ -36,9 +36,11 @@ def summarise(runs: list[dict]) -> list[dict]:
     """
     groups: dict[tuple, dict[int, dict]] = defaultdict(dict)
     for run in runs:
-        groups[run["dataset"], run["split"], run["profile"], run["method"]][run["seed"]] = run
+        # Runs of before --fit-on and --labels were fitted on what they are scored on, without labels.
+        told = run.get("fit_on", run["split"]), run.get("labels", 0)
+        groups[run["dataset"], run["split"], run["profile"], run["method"], *told][run["seed"]] = run
     rows = []
-    for (dataset, split, profile, method), seeds in sorted(groups.items()):
+    for (dataset, split, profile, method, fit_on, labels), seeds in sorted(groups.items()):
         values = {name: [run["metrics"][name] for run in seeds.values()] for name in METRICS}
         rows.append(
             {
@@ -46,6 +48,8 @@ def summarise(runs: list[dict]) -> list[dict]:
                 "split": split,
                 "profile": profile,
                 "method": method,
+                "fit_on": fit_on,
+                "labels": labels,
                 "seeds": len(seeds),
                 "mean": {name: mean(found) for name, found in values.items()},
                 "spread": {name: stdev(found) if len(found) > 1 else None for name, found in values.items()},
@@ -109,6 +113,10 @@ def _split(dataset: str, split: str) -> str:
 def _results_rows(app: Sphinx, docname: str, row: dict, paper: dict | None) -> str:
     # A row that names the method, then one a measure: four columns, so that a phone shows all of them.
     seeds = f"{row['seeds']} seed{'s' if row['seeds'] > 1 else ''}, {duration(row['seconds'])} a fit"
+    if row["fit_on"] != row["split"]:
+        seeds += f", on the {row['fit_on']} split"
+    if row["labels"]:
+        seeds += f", {row['labels']:,} labels"
     lines = [
         f'<tr><th scope="rowgroup" colspan="4">{escape(row["method"])} <span class="dc-none">{seeds}</span></th></tr>'
     ]

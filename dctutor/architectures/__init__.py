@@ -4,6 +4,7 @@ Their first weights come from torch's global generator: `dctutor.training.Loop.b
 """
 
 from dctutor.architectures.autoencoder import Autoencoder
+from dctutor.architectures.bounded_autoencoder import BoundedAutoencoder
 from dctutor.architectures.clustering_module import CentredMixtureModule, MixtureModule
 from dctutor.architectures.cnn import CNN, TransposedCNN
 from dctutor.architectures.convolutional_autoencoder import ConvolutionalAutoencoder
@@ -19,6 +20,7 @@ __all__ = [
     "MLP",
     "VAE",
     "Autoencoder",
+    "BoundedAutoencoder",
     "CentredMixtureModule",
     "ConvolutionalAutoencoder",
     "ConvolutionalDiscriminator",

@@ -3,6 +3,7 @@
 `nonclustering` holds those that know nothing of clusters (3.1), and `neighbours` the graph that one of them needs;
 `clustering` and `balance` those that do know of clusters (3.2), with `other` and `agglomerative` for those without an
 equation; `self_expression` those of subspace clustering, `mixture` those of a Gaussian mixture as a network;
+`weighted` the reconstruction in which features have weights;
 `generative` those of the networks that make new samples (2.4 and 2.5).
 """
 
@@ -26,6 +27,7 @@ from dctutor.losses.nonclustering import (
 )
 from dctutor.losses.other import cluster_classification, fuzzy_k_means, fuzzy_memberships, group_sparsity
 from dctutor.losses.self_expression import coefficient_norm, self_expression
+from dctutor.losses.weighted import feature_weights, weighted_reconstruction
 
 __all__ = [
     "NeighbourGraph",
@@ -40,6 +42,7 @@ __all__ = [
     "coefficient_norm",
     "dirichlet_prior",
     "discriminator_loss",
+    "feature_weights",
     "fuzzy_k_means",
     "fuzzy_memberships",
     "gaussian_kl",
@@ -59,4 +62,5 @@ __all__ = [
     "student_t",
     "target_distribution",
     "triplet",
+    "weighted_reconstruction",
 ]

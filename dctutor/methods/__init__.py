@@ -8,6 +8,7 @@ from dctutor.methods._taxonomy import MethodFacts as MethodFacts
 from dctutor.methods._taxonomy import families as families
 from dctutor.methods._taxonomy import taxonomy as taxonomy
 from dctutor.methods.autoencoder.autoencoder_kmeans import AutoencoderKMeans
+from dctutor.methods.autoencoder.dac_autoencoder import DeepAutoencoderClustering
 from dctutor.methods.autoencoder.dcn import DCN
 from dctutor.methods.autoencoder.den import DEN
 from dctutor.methods.autoencoder.depict import DEPICT
@@ -17,4 +18,15 @@ from dctutor.methods.autoencoder.idec import IDEC
 from dctutor.methods.cdnn.dec import DEC
 from dctutor.methods.mixture.clustering_module import ClusteringModule
 
-__all__ = ["DCN", "DEC", "DEN", "DEPICT", "DMC", "IDEC", "AutoencoderKMeans", "ClusteringModule", "DSCNet"]
+__all__ = [
+    "DCN",
+    "DEC",
+    "DEN",
+    "DEPICT",
+    "DMC",
+    "IDEC",
+    "AutoencoderKMeans",
+    "ClusteringModule",
+    "DSCNet",
+    "DeepAutoencoderClustering",
+]

@@ -1,0 +1,150 @@
+"""DAC, Deep Autoencoder-based Clustering (Lu & Li 2021)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+
+from dctutor._kmeans import kmeans_labels
+from dctutor._validation import check_integer, check_number, check_sizes
+from dctutor.architectures import BoundedAutoencoder
+from dctutor.estimator import DeepClusterer
+from dctutor.losses import feature_weights, weighted_reconstruction
+from dctutor.schedules import linear
+from dctutor.training import Loop
+
+__all__ = ["DeepAutoencoderClustering"]
+
+
+@dataclass(eq=False, repr=False, kw_only=True)
+class DeepAutoencoderClustering(DeepClusterer):
+    r"""Autoencoder-based DAC: rebuild the features that tell groups apart; then k-means on the codes.
+
+    .. math:: L = \frac{1}{n} \sum_i \sum_j w_j (x_{ij} - \hat x_{ij})^2 + \beta \lVert \theta \rVert^2
+              \qquad \text{(paper eq. 4 and 6)}
+
+    Weights (eq. 5) are large where samples of one group agree and those of different groups do not. **Groups are true
+    classes in the paper:** ``fit(X, y)`` takes labels, -1 for unknown. Only without ``y`` is the method unsupervised;
+    all weights are then equal, unless ``pseudo_every`` says otherwise. The paper's second step, k-means on the codes of
+    test data, is `cluster`; ``predict`` takes the nearest of the centres found on the codes of the training data.
+
+    Parameters
+    ----------
+    m : int, default=1000
+        The most labelled samples that eq. 5 sees, drawn at random.
+    pseudo_every : int or None, default=None
+        Without ``y``: passes over the data between two runs of k-means on the codes of m samples, whose clusters are
+        then the labels of eq. 5. Until the first, after as many passes, all weights are equal.
+    beta : float, default=1e-05
+        Weight :math:`\beta` of the sum of squares of all parameters.
+    widths : sequence of int, default=(512, 256, 128, 64, 32, 16, 10)
+        Of the encoder's layers; the last is that of the code. The decoder has one more, see `BoundedAutoencoder`.
+    epochs : int, default=200
+        Passes over the data.
+    learning_rate : float, default=0.003
+        Of Adam at the start; it falls to 0 along a straight line.
+    n_clusters, batch_size, device, precision, random_state, verbose, checkpoint, checkpoint_seconds, snapshot_every
+        See `DeepClusterer`, which also lists the attributes.
+
+    Attributes
+    ----------
+    feature_weights_ : ndarray of shape (d,)
+        The weights at the end, divided by their mean.
+
+    Notes
+    -----
+    ========================  ===========================
+    paper                     argument or attribute
+    ========================  ===========================
+    m, :math:`w_i` (eq. 5)    ``m``, ``feature_weights_``
+    :math:`\beta` (eq. 6)     ``beta``
+    ========================  ===========================
+
+    Chosen here, as the paper's text leaves it open: n counts samples, so that eq. 4 sums over features (in a mean over
+    them, the same :math:`\beta` would weigh d times more). Weights are divided by their mean: :math:`\beta` then means
+    the same with and without labels. The code, too, passes ReLU and tanh. One range, that of all training data, brings
+    inputs to [0, 1]. Widths but d and 10, first weights, batches and the fall of the learning rate.
+
+    References
+    ----------
+    Lu & Li (2021). DAC: Deep autoencoder-based clustering, a general deep learning framework of representation learning
+    """
+
+    takes_labels: ClassVar[bool] = True
+    _arrays: ClassVar[tuple[str, ...]] = ("feature_weights_",)
+
+    m: int = 1000
+    pseudo_every: int | None = None
+    beta: float = 1e-5
+    widths: Sequence[int] = (512, 256, 128, 64, 32, 16, 10)
+    epochs: int = 200
+    learning_rate: float = 0.003
+
+    def _check_params(self) -> None:
+        super()._check_params()
+        check_integer("m", self.m, minimum=2 if self.pseudo_every is None else self.n_clusters)
+        check_integer("pseudo_every", 1 if self.pseudo_every is None else self.pseudo_every, minimum=1)
+        check_number("beta", self.beta)
+        check_sizes("widths", self.widths)
+        check_integer("epochs", self.epochs, minimum=1)
+        check_number("learning_rate", self.learning_rate, open_at_minimum=True)
+
+    def _build_network(self, n_features: int) -> BoundedAutoencoder:
+        return BoundedAutoencoder(n_features, self.widths)
+
+    def _train(self, loop: Loop) -> tuple[BoundedAutoencoder, Tensor]:
+        if loop.y is not None and self.pseudo_every is not None:
+            raise ValueError(f"pseudo_every: expected None, as y has labels, got {self.pseudo_every}")
+        autoencoder = loop.build(lambda: self._build_network(loop.x.shape[1]))
+        autoencoder.adapt(loop.x)
+        loop.register(network=autoencoder)
+        loop.watch(autoencoder.encode)
+        optimizer = loop.adam(autoencoder.parameters(), self.learning_rate)
+
+        def weigh() -> bool:  # eq. 5: before the first step from labels, later from pseudo-labels
+            if loop.steps == 0:
+                loop.state["weights"] = torch.ones_like(loop.x[0])
+            if loop.steps > 0 or loop.y is not None:
+                index = (torch.ones(len(loop.x)) if loop.y is None else loop.y.cpu() != -1).nonzero().squeeze(1)
+                index = index[torch.randperm(len(index), generator=loop.generator)[: self.m]].to(loop.device)
+                x = loop.x[index]
+                labels = self._groups(loop.map(autoencoder.encode, x), loop)[1] if loop.y is None else loop.y[index]
+                if loop.y is not None or 1 < labels.unique().numel() < len(labels):  # else one group, or no pair in any
+                    w = feature_weights(autoencoder.to_unit(x), labels)
+                    loop.state["weights"] = w / w.mean() if w.any() else torch.ones_like(w)
+            return False  # never the end of training
+
+        def step(index: Tensor) -> dict[str, Tensor]:
+            x = loop.x[index]
+            rebuilt = autoencoder.rebuild(autoencoder.encode(x))
+            l_cmse = weighted_reconstruction(autoencoder.to_unit(x), rebuilt, loop.state["weights"])  # eq. 4
+            l_r = torch.stack([p.square().sum() for p in autoencoder.parameters()]).sum()
+            loss = l_cmse + self.beta * l_r  # eq. 6
+            loop.minimize(loss, optimizer)
+            return {"loss": loss, "reconstruction": l_cmse, "parameters": l_r}
+
+        loop.run(
+            "train",
+            step,
+            optimizers=[optimizer],
+            epochs=self.epochs,
+            batch_size=self.batch_size,
+            learning_rate_schedule=linear(1, 0),
+            refresh=weigh,
+            refresh_every=(self.pseudo_every or self.epochs) * -(-len(loop.x) // min(self.batch_size, len(loop.x))),
+        )
+        self.feature_weights_ = loop.state["weights"].cpu().numpy()
+        return autoencoder, self._groups(loop.map(autoencoder.encode), loop)[0]
+
+    def _groups(self, z: Tensor, loop: Loop) -> tuple[Tensor, Tensor]:
+        loop.check_finite(embedding=z)
+        return kmeans_labels(z, self.n_clusters, loop.generator)
+
+    def cluster(self, X: ArrayLike) -> NDArray[np.int64]:
+        """Run k-means on the codes of at least ``n_clusters`` samples: step two of the paper; see `Fitted.cluster`."""
+        z = torch.from_numpy(self.transform(X))
+        return kmeans_labels(z, self.n_clusters, torch.Generator().manual_seed(self._seed()))[1].numpy()

@@ -1,0 +1,69 @@
+"""The bounded autoencoder: its layers against NumPy, and the range that it takes from the training data."""
+
+import numpy as np
+import pytest
+import torch
+
+from dctutor.architectures import BoundedAutoencoder
+
+
+def make(**changes):
+    torch.manual_seed(0)
+    return BoundedAutoencoder(**{"n_features": 6, "widths": (5, 4, 2)} | changes)
+
+
+def dense(layer, x):
+    return x @ layer.weight.detach().numpy().T + layer.bias.detach().numpy()
+
+
+def test_the_layers_are_those_of_the_paper():
+    network = BoundedAutoencoder(784)
+    widths = [784, *(layer.out_features for layer in network.encoder)]
+    assert len(widths) == 8 and widths[-1] == 10 and widths == sorted(widths, reverse=True)
+    back = [10, *(layer.out_features for layer in network.decoder)]
+    assert len(back) == 9 and back[-1] == 784 and back == sorted(back)
+
+
+def test_layer_by_layer():
+    network, x = make(), np.random.default_rng(0).random((7, 6)).astype(np.float32)
+    z = x
+    for layer in network.encoder:
+        z = np.tanh(np.maximum(dense(layer, z), 0))
+    np.testing.assert_allclose(network.encode(torch.tensor(x)).detach(), z, rtol=1e-5, atol=1e-6)
+    for layer in network.decoder[:-1]:
+        z = np.tanh(dense(layer, z))
+    rebuilt = 1 / (1 + np.exp(-dense(network.decoder[-1], z)))
+    np.testing.assert_allclose(network(torch.tensor(x)).detach(), rebuilt, rtol=1e-5, atol=1e-6)
+    assert len(network.layer_outputs(torch.tensor(x))) == 3
+
+
+def test_inputs_of_any_range():
+    network, plain = make(), make()
+    x = torch.rand(50, 6, generator=torch.Generator().manual_seed(1))
+    x.flatten()[:2] = torch.tensor([0.0, 1.0])
+    network.adapt(x * 8 - 3)
+    plain.adapt(x)
+    assert (network.low, network.span, plain.low, plain.span) == (-3, 8, 0, 1)
+    torch.testing.assert_close(network.encode(x * 8 - 3), plain.encode(x), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(network(x * 8 - 3), plain(x) * 8 - 3, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(network.to_unit(torch.tensor([[-1e38, 1e38, 1.0]])), torch.tensor([[0.0, 1.0, 0.5]]))
+    network.adapt(torch.full((3, 6), 4.0))
+    assert (network.to_unit(torch.full((3, 6), 4.0)) == 0).all()
+
+
+def test_first_biases_centre_each_unit():
+    network, x = make(widths=(40, 30, 20)), torch.rand(200, 6, generator=torch.Generator().manual_seed(2)) + 3
+    network.adapt(x)
+    for layer, before in zip(network.encoder, [network.to_unit(x), *network.layer_outputs(x)[:-1]], strict=True):
+        assert layer(before).mean(0).abs().max() < 1e-5
+    on = (network.encode(x) > 0).float().mean(0)
+    assert on.min() > 0.1 and on.max() < 0.9
+
+
+def test_other_networks():
+    assert [layer.out_features for layer in make(widths=(2,)).decoder] == [4, 6]
+    for widths in ((), (4, 0)):
+        with pytest.raises(ValueError, match="widths: expected"):
+            make(widths=widths)
+    with pytest.raises(ValueError, match="n_features: expected"):
+        make(n_features=0)

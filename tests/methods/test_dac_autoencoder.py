@@ -1,0 +1,123 @@
+"""DAC, autoencoder-based: its objective against NumPy, and what labels and pseudo-labels do to the weights."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn.cluster import KMeans
+from sklearn.metrics import adjusted_rand_score
+from small_fits import blobs, small
+
+from dctutor import DEC, DeepAutoencoderClustering, DeepClusterer
+from dctutor.losses import feature_weights
+
+X, TRUTH = blobs()
+NOISE = np.random.default_rng(1).random((120, 4))
+MIXED = np.hstack([X, NOISE])  # eight features that tell the groups apart, four that do not
+
+
+def fit(data=MIXED, y=None, **changes):
+    return small(DeepAutoencoderClustering, **changes).fit(data, y)
+
+
+def expected_weights(data, labels, chosen=slice(None)):
+    unit = (data - data.min()) / (data.max() - data.min())
+    weights = feature_weights(torch.tensor(unit[chosen]), torch.as_tensor(labels[chosen])).numpy()
+    return weights / weights.mean()
+
+
+@pytest.mark.parametrize("labelled", [0, 120])
+def test_the_objective_is_the_equation(labelled):
+    y = TRUTH if labelled else None
+    still = {"epochs": 1, "learning_rate": 1e-12, "precision": "float32", "beta": 0.01}
+    fitted = fit(y=y, **still)
+    network, x = fitted.network_, torch.tensor(MIXED * fitted.scale_, dtype=torch.float32)
+    rebuilt = network.decode(torch.from_numpy(fitted.transform(MIXED))).detach().numpy() / fitted.scale_
+    weights = expected_weights(MIXED, TRUTH) if labelled else np.ones(12)
+    squared = ((MIXED - rebuilt) / (MIXED.max() - MIXED.min())) ** 2
+    size = sum((value.detach().numpy() ** 2).sum() for value in network.parameters())
+    got = {name: column[0] for name, column in fitted.history_["train"].items()}
+    assert got["reconstruction"] == pytest.approx((squared * weights).sum(1).mean(), rel=1e-3)
+    assert got["parameters"] == pytest.approx(size, rel=1e-4)
+    assert got["loss"] == pytest.approx(got["reconstruction"] + 0.01 * got["parameters"], rel=1e-5)
+    np.testing.assert_allclose(network(x).detach() / fitted.scale_, rebuilt, rtol=1e-4, atol=1e-5)
+
+
+def test_labels_make_the_weights():
+    labelled = fit(y=TRUTH)
+    np.testing.assert_allclose(labelled.feature_weights_, expected_weights(MIXED, TRUTH), rtol=1e-4)
+    assert labelled.feature_weights_[:8].min() > labelled.feature_weights_[8:].max()
+    assert (fit().feature_weights_ == 1).all() and (fit(y=np.full(120, -1)).feature_weights_ == 1).all()
+    some = np.where(np.arange(120) < 30, TRUTH, -1)
+    np.testing.assert_allclose(fit(y=some).feature_weights_, expected_weights(MIXED, TRUTH, slice(30)), rtol=1e-4)
+    names = np.array(["ant", "bee", "cow"])[TRUTH]
+    assert np.array_equal(fit(y=names).feature_weights_, labelled.feature_weights_)
+    assert not np.array_equal(fit(y=TRUTH, m=20).feature_weights_, labelled.feature_weights_)
+
+
+def test_labels_change_the_fit_only_through_the_weights():
+    assert np.array_equal(fit(y=(TRUTH + 1) % 3).labels_, fit(y=TRUTH).labels_)
+    assert not np.array_equal(fit(y=TRUTH).transform(MIXED), fit().transform(MIXED))
+    assert np.array_equal(small(DEC).fit(X, TRUTH).labels_, small(DEC).fit(X).labels_)  # it takes none
+
+
+def test_pseudo_labels():
+    fitted = fit(X, pseudo_every=2, epochs=30)
+    weights = fitted.feature_weights_
+    assert adjusted_rand_score(TRUTH, fitted.labels_) == 1
+    np.testing.assert_allclose(weights, expected_weights(X, TRUTH), rtol=1e-4)  # the clusters are the groups
+    assert (fit(X, pseudo_every=5, epochs=5).feature_weights_ == 1).all()  # none before the first five epochs are over
+
+
+def test_equal_data_have_equal_weights():
+    for changes in ({"y": TRUTH}, {"pseudo_every": 1}):
+        with pytest.warns(match="distinct clusters"):
+            assert (fit(np.full((120, 3), 2.0), **changes).feature_weights_ == 1).all()
+
+
+def test_clusters_of_new_samples_are_those_of_k_means_on_their_codes():
+    fitted = fit(epochs=30)
+    new = np.hstack([blobs(90, seed=3)[0] + 0.3, np.random.default_rng(2).random((90, 4))])
+    found = fitted.cluster(new)
+    expected = KMeans(3, n_init=20, random_state=5).fit_predict(fitted.transform(new))
+    assert adjusted_rand_score(found, expected) == 1 and np.array_equal(fitted.cluster(new), found)
+    with pytest.raises(ValueError, match="n_samples=2 should be >= n_clusters=3"):
+        fitted.cluster(new[:2])
+    dec = small(DEC).fit(X)
+    assert np.array_equal(dec.cluster(X), dec.predict(X))
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        (TRUTH[:50], "y: expected a label, or -1, for each of 120 samples, got 50"),
+        (X, "y: expected one label a sample"),
+        (X[:, 0], "y: expected classes, .* Unknown label type: continuous"),
+        (np.where(np.arange(120) == 3, np.nan, 1.0), "y: expected one label a sample; Input y contains NaN"),
+        (np.zeros(120), "labels: expected at least two different labels, got one"),
+        (np.arange(120), "labels: expected two samples with the same label, got none"),
+    ],
+)
+def test_labels_that_will_not_do(y, message):
+    with pytest.raises(ValueError, match=message):
+        fit(y=y)
+
+
+def test_labels_and_pseudo_labels_exclude_each_other():
+    with pytest.raises(ValueError, match="pseudo_every: expected None, as y has labels, got 2"):
+        fit(y=TRUTH, pseudo_every=2)
+    with pytest.raises(ValueError, match="m: expected an integer of at least 3, got 2"):
+        fit(pseudo_every=2, m=2)
+
+
+def test_a_checkpoint_of_other_labels_is_refused(tmp_path):
+    fit(y=TRUTH, checkpoint=tmp_path / "state")
+    with pytest.raises(ValueError, match=r"checkpoint: .* other data"):
+        fit(y=np.roll(TRUTH, 1) * (np.arange(120) > 60), checkpoint=tmp_path / "state")
+
+
+def test_weights_are_saved(tmp_path):
+    fitted = fit(y=TRUTH)
+    fitted.save(tmp_path / "model")
+    loaded = DeepClusterer.load(tmp_path / "model")
+    assert np.array_equal(loaded.feature_weights_, fitted.feature_weights_)
+    assert np.array_equal(loaded.cluster(MIXED), fitted.cluster(MIXED))
