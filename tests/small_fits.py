@@ -37,8 +37,6 @@ SMALL = {
 def small(method, **changes):
     """An estimator with those of the small settings that the method takes."""
     known = method().get_params()
-    if "pretrain_epochs" in changes and "pretrain_epochs" not in known:  # one that trains in a single phase
-        changes["epochs"] = changes.pop("pretrain_epochs")
     return method(**{name: value for name, value in SMALL.items() if name in known} | changes)
 
 
@@ -46,7 +44,7 @@ def trained(method, pretrain_epochs=30, **changes):
     """One that trains for long enough to find easy groups: what has no pre-training trains longer and faster."""
     longer = {"pretrain_epochs": pretrain_epochs}
     if "pretrain_epochs" not in method().get_params():
-        longer = {"epochs": 100, "learning_rate": 0.1}
+        longer = {"epochs": 100, "learning_rate": 10 * method().learning_rate}
     return small(method, **longer, **changes)
 
 
