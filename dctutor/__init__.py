@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from dctutor.datasets import Dataset, load_dataset
     from dctutor.estimator import DeepClusterer
     from dctutor.methods import (
+        AECM,
         DCN,
         DEC,
         DEN,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 __version__ = version("dctutor")
 
 _HOMES = {
+    "AECM": "methods",
     "AutoencoderKMeans": "methods",
     "ClusteringModule": "methods",
     "DCN": "methods",
@@ -56,6 +58,7 @@ _MODULES = (
 )
 
 __all__ = [
+    "AECM",
     "DCN",
     "DEC",
     "DEN",

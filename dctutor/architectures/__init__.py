@@ -5,7 +5,7 @@ Their first weights come from torch's global generator: `dctutor.training.Loop.b
 
 from dctutor.architectures.autoencoder import Autoencoder
 from dctutor.architectures.bounded_autoencoder import BoundedAutoencoder
-from dctutor.architectures.clustering_module import CentredMixtureModule, MixtureModule
+from dctutor.architectures.clustering_module import CentredMixtureModule, MixtureAutoencoder, MixtureModule
 from dctutor.architectures.cnn import CNN, TransposedCNN
 from dctutor.architectures.convolutional_autoencoder import ConvolutionalAutoencoder
 from dctutor.architectures.fully_convolutional import FullyConvolutionalAutoencoder
@@ -29,6 +29,7 @@ __all__ = [
     "Discriminator",
     "FullyConvolutionalAutoencoder",
     "Generator",
+    "MixtureAutoencoder",
     "MixtureModule",
     "SelfExpression",
     "SoftmaxAutoencoder",

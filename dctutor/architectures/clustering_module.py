@@ -1,4 +1,4 @@
-"""A Gaussian mixture as a network: the clustering module."""
+"""A Gaussian mixture as a network: the clustering module, alone and on the code of an autoencoder."""
 
 import torch
 from jaxtyping import Float
@@ -6,8 +6,9 @@ from torch import Tensor, nn
 
 from dctutor._validation import check_integer
 from dctutor.architectures._layers import full_precision, glorot
+from dctutor.architectures.autoencoder import Autoencoder
 
-__all__ = ["CentredMixtureModule", "MixtureModule"]
+__all__ = ["CentredMixtureModule", "MixtureAutoencoder", "MixtureModule"]
 
 
 class MixtureModule(nn.Module):
@@ -138,3 +139,70 @@ class CentredMixtureModule(MixtureModule):
     def forward(self, x: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
         """Reconstruct inputs as weighted means of the centroids."""
         return self.decode(super().forward(self.encode(x)))
+
+
+class MixtureAutoencoder(nn.Module):
+    """An autoencoder with a clustering module on its code (AE-CM).
+
+    Parameters
+    ----------
+    autoencoder : Autoencoder
+        The network around the module; it is used, not copied.
+    n_clusters : int
+        Number of clusters, K.
+
+    Attributes
+    ----------
+    autoencoder : Autoencoder
+    module : MixtureModule
+        From codes to clusters, and back.
+    embedding_dim : int
+        Width p of the code.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If ``n_clusters`` is not a positive integer.
+    """
+
+    def __init__(self, autoencoder: Autoencoder, n_clusters: int) -> None:
+        super().__init__()
+        self.autoencoder, self.embedding_dim = autoencoder, autoencoder.embedding_dim
+        self.module = MixtureModule(self.embedding_dim, n_clusters)
+
+    def encode(self, x: Float[Tensor, "n d"]) -> Float[Tensor, "n p"]:
+        """Embed inputs: z = f(x)."""
+        return self.autoencoder.encode(x)
+
+    def decode(self, z: Float[Tensor, "n p"]) -> Float[Tensor, "n d"]:
+        """Reconstruct inputs from codes, or draw centroids: g(z)."""
+        return self.autoencoder.decode(z)
+
+    def assign(self, z: Float[Tensor, "n p"]) -> Float[Tensor, "n k"]:
+        """Soft assignments gamma of codes; rows sum to 1."""
+        return self.module.assign(z)
+
+    def forward(self, x: Float[Tensor, "n d"]) -> Float[Tensor, "n k"]:
+        """Soft assignments of inputs."""
+        return self.assign(self.encode(x))
+
+    @torch.no_grad()
+    def normalize(self, temperature: float = 1.0) -> None:
+        """Give the centroids a mean length of 1, and divide the logits by a temperature.
+
+        Codes follow the centroids and the decoder undoes it: reconstructions stay as they are, and with a temperature
+        of 1 assignments do, too.
+
+        Parameters
+        ----------
+        temperature : float
+            Positive; above 1, assignments become softer, and none changes its largest entry.
+        """
+        length = self.module.centers.norm(dim=1).mean()
+        factor = torch.where(length > 0, length, 1.0)  # constant data
+        for parameter in self.autoencoder.encoder[-1].parameters():
+            parameter.div_(factor)
+        self.autoencoder.decoder[0].get_parameter("weight").mul_(factor)
+        self.module.centers.div_(factor)
+        self.module.encoder.weight.mul_(factor / temperature)
+        self.module.encoder.bias.div_(temperature)

@@ -16,9 +16,11 @@ from dctutor.methods.autoencoder.dmc import DMC
 from dctutor.methods.autoencoder.dsc_nets import DSCNet
 from dctutor.methods.autoencoder.idec import IDEC
 from dctutor.methods.cdnn.dec import DEC
+from dctutor.methods.mixture.aecm import AECM
 from dctutor.methods.mixture.clustering_module import ClusteringModule
 
 __all__ = [
+    "AECM",
     "DCN",
     "DEC",
     "DEN",

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_array, check_is_fitted
+from torch import nn
 
 from dctutor._validation import check_integer, check_number, check_sizes
 from dctutor.architectures import Autoencoder
@@ -60,8 +61,14 @@ class PretrainedClusterer(DeepClusterer):
         if self.autoencoder is not None and not isinstance(self.autoencoder, Autoencoder):
             raise TypeError(f"autoencoder: expected an Autoencoder or None, got {self.autoencoder!r}")
 
-    def _build_network(self, n_features: int) -> Autoencoder:
+    def _build_network(self, n_features: int) -> nn.Module:
         return Autoencoder(n_features, self.widths)
+
+    def _untrained(self, loop: Loop) -> Autoencoder:
+        """Return the registered autoencoder with its first weights."""
+        network = loop.build(lambda: Autoencoder(loop.x.shape[1], self.widths))
+        loop.register(network=network)
+        return network
 
     def _pretrained(self, loop: Loop) -> Autoencoder:
         """Return the registered autoencoder, pre-trained on the loop's data or copied from the one given."""
@@ -78,8 +85,7 @@ class PretrainedClusterer(DeepClusterer):
             loop.register(network=network)
             loop.watch(network.encode)
             return network
-        network = loop.build(lambda: self._build_network(width))
-        loop.register(network=network)
+        network = self._untrained(loop)
         pretrain(
             loop,
             network,

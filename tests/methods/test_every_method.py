@@ -7,11 +7,13 @@ import pytest
 import torch
 from small_fits import METHODS, PRETRAINED, blobs, draw_from_global_generators, seed_global_generators, small, trained
 
-from dctutor import AutoencoderKMeans, DeepClusterer
+from dctutor import AECM, AutoencoderKMeans, DeepClusterer
 from dctutor.metrics import clustering_accuracy
 
 X, TRUTH = blobs()
 each_method = pytest.mark.parametrize("method", METHODS, ids=lambda method: method.__name__)
+# AE-CM's softmax layer has borders of its own.
+NEAREST = [method for method in PRETRAINED if method is not AECM]
 each_pretrained = pytest.mark.parametrize("method", PRETRAINED, ids=lambda method: method.__name__)
 
 
@@ -90,7 +92,7 @@ def test_the_ways_to_ask_agree(method):
     assert np.array_equal(small(method).fit_transform(X), z)
 
 
-@each_pretrained
+@pytest.mark.parametrize("method", NEAREST, ids=lambda method: method.__name__)
 def test_the_most_probable_cluster_has_the_nearest_center(method):
     fitted = small(method).fit(X)
     z = fitted.transform(X)
