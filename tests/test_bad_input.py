@@ -9,7 +9,7 @@ from sklearn.datasets import load_digits
 from sklearn.exceptions import NotFittedError
 from small_fits import METHODS, blobs, small, trained
 
-from dctutor import DEC, IDEC, AutoencoderKMeans
+from dctutor import DEC, IDEC, AutoencoderKMeans, ClusteringModule
 from dctutor.training import Loop
 
 X, _ = blobs(60)
@@ -212,7 +212,7 @@ def test_bad_arguments(method):
             with pytest.raises(NotFittedError):
                 estimator.predict(X)
     assert set(known) <= {name for argument, _ in BAD_ARGUMENTS for name in argument} | {"verbose"}
-    assert tried > 20
+    assert tried > (20 if method is ClusteringModule else 30)  # the module alone has few arguments
 
 
 @pytest.mark.parametrize("place", ["nowhere/file", ""])
