@@ -7,8 +7,10 @@ comes once an epoch, such as a new target, and nothing that comes once a fit. Th
 
 import argparse
 import copy
+import csv
 import statistics
 from functools import partial
+from pathlib import Path
 
 import torch
 from torch.nn import functional
@@ -49,11 +51,14 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--methods", nargs="+", default=[m for m in methods.__all__ if m != "AutoencoderKMeans"])
+    parser.add_argument(
+        "--out", type=Path, help="CSV to append the rows to; the book's is book/results/method-epochs.csv"
+    )
     options = parser.parse_args()
     device = resolve_device("auto")
     data = load_dataset("mnist-5k")
     print(f"{device}, {torch.get_num_threads()} threads, float32, {options.rounds} rounds; medians")
-    print(f"{'method':<27}{'n':>6}{'bare s':>9}{'method s':>10}{'ratio':>8}")
+    print("{:<27}{:>6}{:>9}{:>10}{:>8}".format("method", "n", "bare s", "method s", "ratio"))
     for name in options.methods:
         n = SAMPLES.get(name, len(data.X))
         fitted = fit(name, data, n, SHORT)
@@ -65,8 +70,11 @@ def main():
             short, long = (timed(device, partial(fit, name, data, n, epochs)) for epochs in (SHORT, LONG))
             method.append((long - short) / (LONG - SHORT))
         ratio = statistics.median(m / b for m, b in zip(method, bare, strict=True))
-        row = f"{name:<27}{n:>6}{statistics.median(bare):9.3f}{statistics.median(method):10.3f}{ratio:8.2f}"
-        print(row, flush=True)
+        row = [name, n, *(f"{seconds:.3f}" for seconds in map(statistics.median, (bare, method))), f"{ratio:.2f}"]
+        print("{:<27}{:>6}{:>9}{:>10}{:>8}".format(*row), flush=True)
+        if options.out:
+            with options.out.open("a", newline="", encoding="utf-8") as file:
+                csv.writer(file, lineterminator="\n").writerow(row)
 
 
 if __name__ == "__main__":
