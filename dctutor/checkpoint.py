@@ -49,8 +49,8 @@ class Checkpoint:
             self.tensors, self.facts = read_file(self.path)
             if self.facts.get("fingerprint") != fingerprint:
                 raise ValueError(
-                    f"checkpoint: {str(path)!r} was written by a fit with other parameters or on other data;"
-                    " name another file, or delete this one"
+                    f"checkpoint: {str(path)!r} was written by a fit with other parameters, on other data"
+                    " or on another kind of processor; name another file, or delete this one"
                 )
 
     @property

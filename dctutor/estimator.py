@@ -146,6 +146,10 @@ class DeepClusterer(Fitted, ABC):
             raise
         return self
 
+    def fit_predict(self, X: ArrayLike, y: Any = None) -> NDArray[np.int64]:
+        """Fit, and return ``labels_``, shape (n,). ``X`` and ``y`` as in `fit`."""
+        return self.fit(X, y).labels_
+
     def _fit(self, X: ArrayLike, y: Any) -> None:
         self._check_params()
         seed = self._seed()

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin
 from sklearn.utils import Tags
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 from torch import Tensor
 
 from dctutor import saving
@@ -98,6 +98,26 @@ class Fitted(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
         check_is_fitted(self)
         return self._batched(self._embed, self._scaled(X))
 
+    def inverse_transform(self, Z: ArrayLike) -> Floats:
+        """Decode embedded points to inputs, in the units of ``X``.
+
+        Parameters
+        ----------
+        Z : array-like of shape (m, p)
+            Points of the embedding, such as ``cluster_centers_``.
+
+        Returns
+        -------
+        ndarray of shape (m, d)
+            Their reconstructions.
+        """
+        check_is_fitted(self)
+        z = check_array(Z, dtype=np.float32, input_name="Z")
+        width = self.cluster_centers_.shape[1]
+        if z.shape[1] != width:
+            raise ValueError(f"Z: expected width {width}, got {z.shape[1]}")
+        return self._batched(self.network_.decode, z) / np.float32(self.scale_)
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the fitted estimator to one file: safetensors and JSON, no pickle.
 
@@ -145,6 +165,9 @@ class Fitted(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
     def _validate(self, X: ArrayLike, *, reset: bool) -> Floats:
         try:
             shape = shape_of(X)
+            known = None if reset else self.image_shape_
+            if known is not None and len(shape) in (3, 4) and (1, *shape[1:])[-3:] != known:
+                raise ValueError(f"expected images of shape {known}, as those of fit, or flat ones, got {shape[1:]}")
             if len(shape) in (3, 4):
                 X = np.asarray(X).reshape(shape[0], -1) if shape[0] else np.empty((0, int(np.prod(shape[1:]))))
             least = 2 if reset else 1

@@ -7,6 +7,7 @@ import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -107,15 +108,19 @@ def run(
         raise ValueError(f"method: expected one of {', '.join(methods.__all__)}, got {method!r}")
     if profile not in PROFILES:
         raise ValueError(f"profile: expected one of {', '.join(PROFILES)}, got {profile!r}")
-    folder = Path(folder)
+    folder, seed, labels = Path(folder), int(seed), check_integer("labels", labels, minimum=0)
+    settings = {key: value if plain(value) is None else plain(value) for key, value in (settings or {}).items()}
     where = split if fit_on is None else f"{fit_on}-{split}"
     told = f"-labels{labels}" if labels else ""
     name = f"{method}-{dataset}-{where}{told}-{profile}-{seed}".lower()
     path, checkpoint = folder / f"{name}.json", folder / f".{name}.checkpoint"
     if path.exists():
-        there = json.loads(path.read_text())["config"]
-        for key, value in (settings or {}).items():
-            if key not in there or there[key] != plain(value):
+        result = json.loads(path.read_text())
+        there, words = result["config"], shlex.split(result["command"])
+        set_then = {word.partition("=")[0] for option, word in pairwise(words) if option == "--set"}
+        for key in sorted(set_then | settings.keys()):
+            value = plain(settings.get(key, "the default"))
+            if key not in there or there[key] != value:
                 raise ValueError(
                     f"settings: {path} holds a run with {key}={there.get(key)!r}, not {value!r};"
                     " name another folder, or delete it"
@@ -129,7 +134,7 @@ def run(
     y = _some_labels(method, fitted.y, labels, seed)
     of_data = {"n_clusters": len(data.label_names), "image_shape": data.image_shape}
     of_data = {key: value for key, value in of_data.items() if key in known}
-    chosen = {key: value for key, value in PROFILES[profile].items() if key in known} | dict(settings or {})
+    chosen = {key: value for key, value in PROFILES[profile].items() if key in known} | settings
     unknown = sorted(chosen.keys() - known.keys())
     if unknown:
         raise ValueError(f"settings: {method} does not take {', '.join(unknown)}")
@@ -145,7 +150,7 @@ def run(
     words = ["python", "-m", "dctutor", "run", method, dataset, "--split", split, "--profile", profile]
     words += [] if fit_on is None else ["--fit-on", fit_on]
     words += ["--labels", str(labels)] if labels else []
-    extra = [word for key, value in (settings or {}).items() for word in ("--set", f"{key}={json.dumps(value)}")]
+    extra = [word for key, value in settings.items() for word in ("--set", f"{key}={json.dumps(value)}")]
     result = {
         "method": method,
         "dataset": dataset,
@@ -175,7 +180,6 @@ def run(
 
 def _some_labels(method: str, y: NDArray[np.int64], labels: int, seed: int) -> NDArray[np.int64] | None:
     """Keep so many of the labels, drawn at random, and replace the others by -1; None where none is asked for."""
-    check_integer("labels", labels, minimum=0)
     if not labels:
         return None
     if not getattr(methods, method).takes_labels:

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from dctutor.devices import resolve_device
+from dctutor.devices import resolve_device, resolve_precision
 from dctutor.snapshots import from_tensors, to_tensors
 from dctutor.storage import FileFormatError, read_file, write_file
 
@@ -49,6 +49,8 @@ def fingerprint(
         del parameters[name]
     # A RandomState instance is known by what it gives; without a seed, any checkpoint's will do.
     parameters["random_state"] = None if estimator.random_state is None else seed
+    device = resolve_device(estimator.device)
+    parameters |= {"device": device.type, "precision": str(resolve_precision(estimator.precision, device))}
     data = [x.shape, estimator.image_shape_, hashlib.sha256(x.tobytes()).hexdigest()]
     facts = [type(estimator).__name__, parameters, *data]
     if y is not None:
@@ -90,7 +92,7 @@ def load(cls: type[Estimator], path: str | os.PathLike[str]) -> Estimator:
 
     tensors, facts = read_file(path)
     name = facts.get("method") if isinstance(facts, dict) else None
-    found = getattr(methods, name) if name in methods.__all__ else None
+    found: Any = cls if name == cls.__name__ else getattr(methods, name) if name in methods.__all__ else None
     if found is None or not issubclass(found, cls):
         raise FileFormatError(f"path: expected a saved {cls.__name__}, got one of {name!r}")
     try:
@@ -99,7 +101,8 @@ def load(cls: type[Estimator], path: str | os.PathLike[str]) -> Estimator:
         estimator = found(**parameters)
         shape = facts["image_shape_"]
         estimator.image_shape_ = None if shape is None else tuple(shape)
-        network = estimator._build_network(facts["n_features_in_"])
+        with torch.random.fork_rng(devices=[]):  # first weights, drawn and then replaced
+            network = estimator._build_network(facts["n_features_in_"])
         network.load_state_dict({k[8:]: v for k, v in tensors.items() if k.startswith("network/")})
         for name in (*_ARRAYS, *found._arrays):
             setattr(estimator, name, tensors[name].numpy())

@@ -61,6 +61,7 @@ class Loop(Workspace):
         self.steps, self.progress = 0, 0.0
         self._modules: dict[str, nn.Module | Tensor] = {}
         self._done: list[str] = []
+        self._counted: list[str] = []
         self._checkpoint = checkpoint
         self._saved: dict[str, Any] = checkpoint.facts if checkpoint else {}
         self._begun, self._seconds_before = time.perf_counter(), 0.0
@@ -90,6 +91,7 @@ class Loop(Workspace):
         start: Callable[[], None] | None = None,
         refresh: Callable[[], bool] | None = None,
         refresh_every: int | None = None,
+        goes_on: bool = False,
     ) -> int:
         """Run one phase of training, or what a checkpoint left of it.
 
@@ -114,6 +116,8 @@ class Loop(Workspace):
             returns True.
         refresh_every : int, optional
             Steps between two calls of ``refresh``; None is one pass over the data.
+        goes_on : bool, default False
+            Whether the phase goes on with the one before, so that `epochs` counts those of both.
 
         Returns
         -------
@@ -125,6 +129,7 @@ class Loop(Workspace):
         FloatingPointError
             If a loss is no longer finite.
         """
+        self._counted = [*self._counted, phase] if goes_on else [phase]
         if phase in self._saved.get("done", ()):
             self._done.append(phase)
             return self._epochs(phase)
@@ -179,8 +184,8 @@ class Loop(Workspace):
 
     @property
     def epochs(self) -> int:
-        """Epochs done in the newest phase."""
-        return self._epochs(self._done[-1]) if self._done else 0
+        """Epochs done in the newest phase, and in those that it goes on with."""
+        return sum(map(self._epochs, self._counted))
 
     def _epochs(self, phase: str) -> int:
         return len(self.history.get(phase, {}).get("epoch", ()))

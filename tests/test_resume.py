@@ -272,3 +272,12 @@ def test_time_between_writes(tmp_path, monkeypatch, seconds, expected):
 def test_a_fit_leaves_only_its_checkpoint_behind(tmp_path):
     make(DEC, checkpoint=tmp_path / "checkpoint").fit(X)
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint"]
+
+
+def test_a_checkpoint_of_another_kind_of_processor(tmp_path, monkeypatch):
+    settings = {"checkpoint": tmp_path / "checkpoint", "precision": "float32"}
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr("dctutor.saving.resolve_device", lambda device: torch.device("cuda"))
+        make(DEC, **settings).fit(X)
+    with pytest.raises(ValueError, match="or on another kind of processor; name another file"):
+        make(DEC, **settings).fit(X)

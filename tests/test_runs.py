@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from small_fits import FORKS
 
-from dctutor import load_dataset, methods
+from dctutor import load_dataset, methods, runs
 from dctutor.__main__ import main
 from dctutor.checkpoint import Checkpoint
 from dctutor.datasets import _fetch
@@ -180,3 +180,19 @@ def test_a_set_that_is_not_there(tmp_path, capsys, monkeypatch):
     assert run("DEC", "mnist", tmp_path / "results") == 1
     assert "error: " in capsys.readouterr().err
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_a_run_with_settings_does_not_pass_for_one_with_defaults(tmp_path, capsys):
+    run("DEC", "digits", tmp_path, "--set", "tol=0.5")
+    (file,) = tmp_path.glob("*.json")
+    before = file.read_bytes()
+    assert run("DEC", "digits", tmp_path) != 0
+    assert "holds a run with tol=0.5" in capsys.readouterr().err
+    assert file.read_bytes() == before
+
+
+def test_numbers_of_numpy(tmp_path):
+    settings = {"epochs": np.int64(1), "tol": np.float32(0.5)}
+    path, fresh = runs.run("DEC", "digits", seed=np.int64(1), profile="smoke", folder=tmp_path, settings=settings)
+    assert fresh and path.name == "dec-digits-all-smoke-1.json"
+    assert "--set epochs=1 --set tol=0.5" in json.loads(path.read_text())["command"]

@@ -64,9 +64,14 @@ class MixtureModule(nn.Module):
         # Logits must stay finite, or a sample that lies absurdly far away turns into NaN.
         return torch.softmax(full_precision(self.encoder, x.clamp(-1e30, 1e30)).clamp(-1e30, 1e30), dim=1)
 
+    def mix(self, gamma: Float[Tensor, "n k"]) -> Float[Tensor, "n d"]:
+        """Means of the centroids, weighted by soft assignments; in float32 also under autocast."""
+        with torch.autocast(gamma.device.type, enabled=False):
+            return gamma @ self.centers
+
     def forward(self, x: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
         """Reconstruct inputs as weighted means of the centroids."""
-        return self.assign(x) @ self.centers
+        return self.mix(self.assign(x))
 
     @torch.no_grad()
     def start_from(self, centers: Float[Tensor, "k d"]) -> None:

@@ -39,8 +39,9 @@ def feature_weights(x: Float[Tensor, "n d"], labels: Int[Tensor, " n"]) -> Float
     if labels.shape != x.shape[:1]:
         raise ValueError(f"labels: expected one a sample, {len(x)} in all, got shape {tuple(labels.shape)}")
     x, labels = x.detach()[labels != -1], labels[labels != -1]
-    sizes = labels.unique(return_counts=True)[1].double()
-    alike, unlike = (sizes * (sizes - 1)).sum() / 2, (sizes.sum() ** 2 - (sizes**2).sum()) / 2
+    sizes = labels.unique(return_counts=True)[1].tolist()  # not on the device: some have no float64
+    alike = sum(size * (size - 1) for size in sizes) / 2
+    unlike = (sum(sizes) ** 2 - sum(size**2 for size in sizes)) / 2
     if not alike:
         raise ValueError(f"labels: expected two samples with the same label, got none among {len(x)} labelled samples")
     if not unlike:

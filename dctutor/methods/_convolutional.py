@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dctutor._validation import check_integer, check_number
+from dctutor._validation import check_integer, check_number, check_sizes
 from dctutor.architectures import Autoencoder, FullyConvolutionalAutoencoder
 from dctutor.architectures.pretraining import pretrain
 from dctutor.estimator import DeepClusterer
@@ -49,11 +49,7 @@ class ConvolutionalClusterer(DeepClusterer):
     def _check_params(self) -> None:
         super()._check_params()
         for name in ("channels", "kernel_sizes", "widths"):
-            sizes = getattr(self, name)
-            if not isinstance(sizes, Sequence) or isinstance(sizes, str) or not sizes:
-                raise TypeError(f"{name}: expected a sequence of sizes, got {sizes!r}")
-            for size in sizes:
-                check_integer(name, size, minimum=1)
+            check_sizes(name, getattr(self, name))
         check_integer("pretrain_epochs", self.pretrain_epochs, minimum=0)
         check_number("pretrain_learning_rate", self.pretrain_learning_rate, open_at_minimum=True)
         if self.autoencoder is not None and not isinstance(self.autoencoder, Network):

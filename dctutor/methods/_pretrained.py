@@ -4,16 +4,12 @@ import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-import torch
-from numpy.typing import ArrayLike
-from sklearn.utils.validation import check_array, check_is_fitted
 from torch import nn
 
 from dctutor._validation import check_integer, check_number, check_sizes
 from dctutor.architectures import Autoencoder
 from dctutor.architectures.pretraining import pretrain
-from dctutor.estimator import DeepClusterer, Floats
+from dctutor.estimator import DeepClusterer
 from dctutor.training import Loop
 
 __all__ = ["PretrainedClusterer"]
@@ -96,23 +92,3 @@ class PretrainedClusterer(DeepClusterer):
             batch_size=self.batch_size,
         )
         return network
-
-    @torch.no_grad()
-    def inverse_transform(self, Z: ArrayLike) -> Floats:
-        """Decode embedded points to inputs, in the units of ``X``.
-
-        Parameters
-        ----------
-        Z : array-like of shape (m, p)
-            Points of the embedding, such as ``cluster_centers_``.
-
-        Returns
-        -------
-        ndarray of shape (m, d)
-            Their reconstructions.
-        """
-        check_is_fitted(self)
-        z = check_array(Z, dtype=np.float32, input_name="Z")
-        if z.shape[1] != self.network_.embedding_dim:
-            raise ValueError(f"Z: expected width {self.network_.embedding_dim}, got {z.shape[1]}")
-        return self._batched(self.network_.decode, z) / np.float32(self.scale_)

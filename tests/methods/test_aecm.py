@@ -6,7 +6,7 @@ import torch
 from small_fits import blobs, small
 
 from dctutor import AECM, AutoencoderKMeans
-from dctutor.architectures import Autoencoder, MixtureAutoencoder
+from dctutor.architectures import Autoencoder, MixtureAutoencoder, MixtureModule
 
 X, TRUTH = blobs()
 # The prior that suits these data; `small` has one for a method that means something else by alpha.
@@ -129,3 +129,12 @@ def test_the_module_alone_comes_before_the_whole(pretrained):
 def test_refuses(name, value, error):
     with pytest.raises(error, match=rf"^{name}: "):
         small(AECM, **{name: value}).fit(X)
+
+
+def test_the_mixed_centroids_keep_their_digits():
+    module, gamma = MixtureModule(10, 10), torch.rand(50, 10).softmax(1)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        mixed = module.mix(gamma)
+    assert mixed.dtype == torch.float32
+    expected = gamma.numpy() @ module.centers.detach().numpy()
+    np.testing.assert_allclose(mixed.detach(), expected, rtol=1e-5, atol=1e-6)

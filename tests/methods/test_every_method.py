@@ -109,6 +109,22 @@ def test_predictions_leave_the_model_and_the_data_alone(method):
     assert all(torch.equal(a, b) for a, b in zip(before, fitted.network_.state_dict().values(), strict=True))
 
 
+@each_method
+def test_every_method_decodes(method):
+    fitted = small(method).fit(X)
+    centers = fitted.inverse_transform(fitted.cluster_centers_)
+    assert centers.shape == (3, 8) and centers.dtype == np.float32
+    z = torch.tensor(fitted.cluster_centers_)
+    np.testing.assert_allclose(centers * fitted.scale_, fitted.network_.decode(z).detach(), rtol=1e-5, atol=1e-6)
+
+
+@each_method
+def test_fit_predict_hands_on_what_fit_takes(method):
+    at_once, in_two = small(method), small(method).fit(X, TRUTH)
+    assert np.array_equal(at_once.fit_predict(X, TRUTH), in_two.labels_)
+    assert np.array_equal(at_once.transform(X), in_two.transform(X))
+
+
 @each_pretrained
 def test_inverse_transform_is_in_the_units_of_the_data(method):
     fitted = small(method, pretrain_epochs=40, noise=0.2).fit(X * 1000)
@@ -138,3 +154,10 @@ def test_is_documented_where_the_book_looks(method):
     assert len(inspect.getsource(inspect.getmodule(method)).splitlines()) <= 150
     for name in method().get_params():
         assert name in method.__doc__, name
+
+
+@each_method
+def test_the_last_snapshot_is_of_the_fitted_network(method):
+    fitted = small(method, snapshot_every=1).fit(X)
+    shot = fitted.snapshots_[-1]
+    np.testing.assert_allclose(shot.embedding, fitted.transform(X)[fitted.snapshot_index_], rtol=1e-4, atol=1e-5)

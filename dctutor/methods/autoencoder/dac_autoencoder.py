@@ -86,7 +86,7 @@ class DeepAutoencoderClustering(DeepClusterer):
 
     def _check_params(self) -> None:
         super()._check_params()
-        check_integer("m", self.m, minimum=2 if self.pseudo_every is None else self.n_clusters)
+        check_integer("m", self.m, minimum=3 if self.pseudo_every is None else self.n_clusters)
         check_integer("pseudo_every", 1 if self.pseudo_every is None else self.pseudo_every, minimum=1)
         check_number("beta", self.beta)
         check_sizes("widths", self.widths)

@@ -129,7 +129,7 @@ class AECM(PretrainedClusterer):
             z = network.encode(mask(x, self.joint_noise, loop.device_generator))
             gamma = network.assign(z)
             terms = {
-                "E1": losses.reconstruction(z, gamma @ module.centers, reduction="sum") / len(x),
+                "E1": losses.reconstruction(z, module.mix(gamma), reduction="sum") / len(x),
                 "E2": losses.gini_impurity(gamma) / len(x),
                 "orthonormality": self.lam * losses.orthonormality(module.centers),
                 "prior": losses.dirichlet_prior(gamma, self.alpha),

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
+from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
@@ -134,4 +134,5 @@ class ClusteringModule(DeepClusterer):
     @property
     def centroids_(self) -> Floats:
         r"""The centroids :math:`\mu_k` in the units of the data, shape (n_clusters, d)."""
-        return self._batched(self.network_.decode, self.cluster_centers_) / np.float32(self.scale_)
+        check_is_fitted(self)
+        return self.inverse_transform(self.cluster_centers_)
