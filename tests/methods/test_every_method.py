@@ -158,6 +158,6 @@ def test_is_documented_where_the_book_looks(method):
 
 @each_method
 def test_the_last_snapshot_is_of_the_fitted_network(method):
-    fitted = small(method, snapshot_every=1).fit(X)
+    fitted = small(method, snapshot_every=1, precision="float32").fit(X)
     shot = fitted.snapshots_[-1]
     np.testing.assert_allclose(shot.embedding, fitted.transform(X)[fitted.snapshot_index_], rtol=1e-4, atol=1e-5)
