@@ -66,7 +66,7 @@ class DeepClusterer(Fitted, ABC):
     snapshots_ : list of Snapshot
         The recorded embeddings; ``snapshot_index_`` says of which samples.
     n_iter_ : int
-        Epochs of the last phase.
+        Epochs of the last phase; in AE-CM and the clustering module, the averaged epoch after it included.
     seconds_ : float
         Wall-clock time of the fit, over all the stretches that checkpoints joined.
     n_features_in_ : int

@@ -35,7 +35,7 @@ class DeepAutoencoderClustering(DeepClusterer):
     Parameters
     ----------
     m : int, default=1000
-        The most labelled samples that eq. 5 sees, drawn at random.
+        The most labelled samples that eq. 5 sees, drawn at random; at least 3.
     pseudo_every : int or None, default=None
         Without ``y``: passes over the data between two runs of k-means on the codes of m samples, whose clusters are
         then the labels of eq. 5. Until the first, after as many passes, all weights are equal.
