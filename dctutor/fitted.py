@@ -165,9 +165,9 @@ class Fitted(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
     def _validate(self, X: ArrayLike, *, reset: bool) -> Floats:
         try:
             shape = shape_of(X)
-            known = None if reset else self.image_shape_
-            if known is not None and len(shape) in (3, 4) and (1, *shape[1:])[-3:] != known:
-                raise ValueError(f"expected images of shape {known}, as those of fit, or flat ones, got {shape[1:]}")
+            known, seen = None if reset else self.image_shape_, image_shape(None, shape, 0)
+            if known is not None and seen not in (None, known):
+                raise ValueError(f"expected images of shape {known}, as those of fit, or flat ones, got {seen}")
             if len(shape) in (3, 4):
                 X = np.asarray(X).reshape(shape[0], -1) if shape[0] else np.empty((0, int(np.prod(shape[1:]))))
             least = 2 if reset else 1

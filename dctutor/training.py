@@ -136,7 +136,7 @@ class Loop(Workspace):
         self._phase = phase
         n = len(self.x)
         batch_size = min(int(batch_size), n)  # torch takes no NumPy integer
-        per_epoch = -(-n // batch_size)
+        per_epoch = self.steps_per_epoch(batch_size)
         total = epochs * per_epoch
         refresh_every = refresh_every or per_epoch
         epoch, self.steps, stopped = 0, 0, False

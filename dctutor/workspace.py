@@ -125,6 +125,10 @@ class Workspace:
         self._embed, self._centers = embed, centers
 
     @torch.no_grad()
+    def steps_per_epoch(self, batch_size: int) -> int:
+        """Batches of one pass over the data; the last may be smaller."""
+        return -(-len(self.x) // min(batch_size, len(self.x)))
+
     def snap(self, phase: str, epoch: int) -> None:
         """Record the embedding, where snapshots are wanted and there is one."""
         if not self._snapshot_every or self._embed is None:

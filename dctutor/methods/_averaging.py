@@ -30,7 +30,7 @@ def average_epoch(
     **run
         Further arguments of `Loop.run`.
     """
-    last = -(-len(loop.x) // min(batch_size, len(loop.x))) - 1
+    last = loop.steps_per_epoch(batch_size) - 1
 
     def averaged_step(index: Any) -> Any:
         found = step(index)

@@ -135,7 +135,7 @@ class DeepAutoencoderClustering(DeepClusterer):
             batch_size=self.batch_size,
             learning_rate_schedule=linear(1, 0),
             refresh=weigh,
-            refresh_every=(self.pseudo_every or self.epochs) * -(-len(loop.x) // min(self.batch_size, len(loop.x))),
+            refresh_every=(self.pseudo_every or self.epochs) * loop.steps_per_epoch(self.batch_size),
         )
         self.feature_weights_ = loop.state["weights"].cpu().numpy()
         return autoencoder, self._groups(loop.map(autoencoder.encode), loop)[0]
