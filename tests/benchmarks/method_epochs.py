@@ -58,7 +58,7 @@ def main():
     device = resolve_device("auto")
     data = load_dataset("mnist-5k")
     print(f"{device}, {torch.get_num_threads()} threads, float32, {options.rounds} rounds; medians")
-    print("{:<27}{:>6}{:>9}{:>10}{:>8}".format("method", "n", "bare s", "method s", "ratio"))
+    print("{:<27}{:>8}{:>10}{:>9}{:>6}".format("method", "ratio", "method s", "bare s", "n"))
     for name in options.methods:
         n = SAMPLES.get(name, len(data.X))
         fitted = fit(name, data, n, SHORT)
@@ -70,8 +70,8 @@ def main():
             short, long = (timed(device, partial(fit, name, data, n, epochs)) for epochs in (SHORT, LONG))
             method.append((long - short) / (LONG - SHORT))
         ratio = statistics.median(m / b for m, b in zip(method, bare, strict=True))
-        row = [name, n, *(f"{seconds:.3f}" for seconds in map(statistics.median, (bare, method))), f"{ratio:.2f}"]
-        print("{:<27}{:>6}{:>9}{:>10}{:>8}".format(*row), flush=True)
+        row = [name, f"{ratio:.2f}", *(f"{seconds:.3f}" for seconds in map(statistics.median, (method, bare))), n]
+        print("{:<27}{:>8}{:>10}{:>9}{:>6}".format(*row), flush=True)
         if options.out:
             with options.out.open("a", newline="", encoding="utf-8") as file:
                 csv.writer(file, lineterminator="\n").writerow(row)
