@@ -88,9 +88,11 @@ class Workspace:
             torch.default_generator.manual_seed(self.seed)
             return make().to(self.device)
 
-    def adam(self, parameters: Iterable[Tensor], learning_rate: float, **settings: Any) -> Optimizer:
-        """Adam in one fused pass over the parameters (Kingma & Ba 2015)."""
-        return torch.optim.Adam(list(parameters), lr=learning_rate, fused=True, **settings)
+    def adam(
+        self, parameters: Iterable[Tensor], learning_rate: float, *, weight_decay: float = 0.0, **settings: Any
+    ) -> Optimizer:
+        """Adam in one fused pass over the parameters (Kingma & Ba 2015); AdamW where weights decay."""
+        return torch.optim.AdamW(list(parameters), lr=learning_rate, weight_decay=weight_decay, fused=True, **settings)
 
     def autocast(self) -> AbstractContextManager:
         """Reduced precision where the fit uses it."""

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
-__all__ = ["Activation", "check_image", "check_widths", "full_precision", "glorot", "unchanged"]
+__all__ = ["Activation", "check_image", "check_weight_init", "check_widths", "full_precision", "glorot", "unchanged"]
 
 Activation = Callable[[Tensor], Tensor]
 
@@ -31,6 +31,12 @@ def check_image(image_shape: Sequence[int], kernel_size: int) -> tuple[int, int,
         raise ValueError(f"kernel_size: expected an odd positive number, got {kernel_size}")
     channels, height, width = image_shape
     return channels, height, width
+
+
+def check_weight_init(weight_init: str) -> None:
+    """Raise ValueError unless ``weight_init`` names one of the two ways to draw first weights."""
+    if weight_init not in ("glorot", "pytorch"):
+        raise ValueError(f"weight_init: expected 'glorot' or 'pytorch', got {weight_init!r}")
 
 
 def full_precision(layer: nn.Module, x: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from dctutor._validation import check_integer
-from dctutor.architectures._layers import Activation, check_widths, full_precision, glorot, unchanged
+from dctutor.architectures._layers import Activation, check_weight_init, check_widths, full_precision, glorot, unchanged
 
 __all__ = ["Autoencoder"]
 
@@ -24,6 +24,9 @@ class Autoencoder(nn.Module):
         Input width d.
     widths : sequence of int
         Widths of the encoder's layers; the last is that of the embedding. The decoder mirrors them.
+    weight_init : {"glorot", "pytorch"}, default "glorot"
+        First weights: Glorot & Bengio's (2010) and zero biases, as in the authors' Keras code, or those that
+        `torch.nn.Linear` draws, uniform within 1 / sqrt(inputs): smaller, most of all in wide layers.
 
     Attributes
     ----------
@@ -35,16 +38,20 @@ class Autoencoder(nn.Module):
     Raises
     ------
     ValueError
-        If a width is not positive, or there is none.
+        If a width is not positive, or there is none, or ``weight_init`` is neither.
     """
 
-    def __init__(self, n_features: int, widths: Sequence[int] = (500, 500, 2000, 10)) -> None:
+    def __init__(
+        self, n_features: int, widths: Sequence[int] = (500, 500, 2000, 10), weight_init: str = "glorot"
+    ) -> None:
         super().__init__()
+        check_weight_init(weight_init)
         sizes = [check_integer("n_features", n_features, minimum=1), *check_widths("widths", widths)]
         self.embedding_dim = sizes[-1]
         self.encoder = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(sizes))
         self.decoder = nn.ModuleList(nn.Linear(b, a) for a, b in reversed(list(pairwise(sizes))))
-        glorot(self)  # as in the authors' Keras code
+        if weight_init == "glorot":
+            glorot(self)
 
     def layer_outputs(self, x: Float[Tensor, "n d"], corrupt: Activation = unchanged) -> list[Float[Tensor, "n width"]]:
         """Activations of every layer of the encoder, for features and for losses between layers.

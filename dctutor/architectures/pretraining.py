@@ -53,6 +53,7 @@ def pretrain(
     noise: float,
     learning_rate: float,
     batch_size: int,
+    weight_decay: float = 0.0,
 ) -> None:
     """Train ``autoencoder`` on the loop's data, in place.
 
@@ -75,6 +76,8 @@ def pretrain(
         The peak of a one-cycle schedule, for Adam.
     batch_size : int
         Samples a step.
+    weight_decay : float
+        Share of each weight that a step takes off, per unit of learning rate (Loshchilov & Hutter 2019).
 
     Raises
     ------
@@ -97,7 +100,7 @@ def pretrain(
             loop.minimize(loss, optimizer)
             return {"loss": loss}
 
-        optimizer = loop.adam(parameters, learning_rate)
+        optimizer = loop.adam(parameters, learning_rate, weight_decay=weight_decay)
         schedule = one_cycle()
         loop.run(
             phase, step, optimizers=[optimizer], epochs=epochs, batch_size=batch_size, learning_rate_schedule=schedule

@@ -8,6 +8,7 @@ from torch import nn
 
 from dctutor._validation import check_integer, check_number, check_sizes
 from dctutor.architectures import Autoencoder
+from dctutor.architectures._layers import check_weight_init
 from dctutor.architectures.pretraining import pretrain
 from dctutor.estimator import DeepClusterer
 from dctutor.training import Loop
@@ -33,6 +34,10 @@ class PretrainedClusterer(DeepClusterer):
         Share of inputs set to zero in pre-training, in [0, 1).
     pretrain_learning_rate : float, default=0.001
         Peak learning rate of pre-training (Adam, one cycle).
+    pretrain_weight_decay : float, default=0.0
+        Share of each weight that a step of pre-training takes off, per unit of learning rate (AdamW).
+    weight_init : {"glorot", "pytorch"}, default="glorot"
+        The autoencoder's first weights, see `dctutor.architectures.Autoencoder`.
     autoencoder : Autoencoder or None, default=None
         A trained one, such as ``AutoencoderKMeans().fit(X).network_``, to start from a copy of
         instead of pre-training.
@@ -45,6 +50,8 @@ class PretrainedClusterer(DeepClusterer):
     pretrain_epochs: int = 80
     noise: float = 0.2
     pretrain_learning_rate: float = 1e-3
+    pretrain_weight_decay: float = 0.0
+    weight_init: str = "glorot"
     autoencoder: Autoencoder | None = None
 
     def _check_params(self) -> None:
@@ -54,15 +61,17 @@ class PretrainedClusterer(DeepClusterer):
         check_integer("pretrain_epochs", self.pretrain_epochs, minimum=0)
         check_number("noise", self.noise, below=1)
         check_number("pretrain_learning_rate", self.pretrain_learning_rate, open_at_minimum=True)
+        check_number("pretrain_weight_decay", self.pretrain_weight_decay)
+        check_weight_init(self.weight_init)
         if self.autoencoder is not None and not isinstance(self.autoencoder, Autoencoder):
             raise TypeError(f"autoencoder: expected an Autoencoder or None, got {self.autoencoder!r}")
 
     def _build_network(self, n_features: int) -> nn.Module:
-        return Autoencoder(n_features, self.widths)
+        return Autoencoder(n_features, self.widths, self.weight_init)
 
     def _untrained(self, loop: Loop) -> Autoencoder:
         """Return the registered autoencoder with its first weights."""
-        network = loop.build(lambda: Autoencoder(loop.x.shape[1], self.widths))
+        network = loop.build(lambda: Autoencoder(loop.x.shape[1], self.widths, self.weight_init))
         loop.register(network=network)
         return network
 
@@ -89,6 +98,7 @@ class PretrainedClusterer(DeepClusterer):
             epochs=self.pretrain_epochs,
             noise=self.noise,
             learning_rate=self.pretrain_learning_rate,
+            weight_decay=self.pretrain_weight_decay,
             batch_size=self.batch_size,
         )
         return network

@@ -43,6 +43,17 @@ def test_weights_are_glorots_and_biases_zero():
             assert not layer.bias.any()
 
 
+def test_pytorchs_own_first_weights():
+    network = Autoencoder(300, (200, 10), weight_init="pytorch")
+    for layer in network.modules():
+        if isinstance(layer, nn.Linear):
+            bound = layer.in_features**-0.5
+            assert bound * 0.98 < layer.weight.abs().max() <= bound
+            assert 0 < layer.bias.abs().max() <= bound
+    with pytest.raises(ValueError, match="weight_init: expected 'glorot' or 'pytorch', got 'he'"):
+        Autoencoder(300, weight_init="he")
+
+
 def test_embedding_is_float32_under_autocast():
     network, x = Autoencoder(6, (5, 2)), torch.randn(7, 6)
     with torch.autocast("cpu", dtype=torch.bfloat16):

@@ -139,3 +139,28 @@ def test_layerwise_stage_makes_a_good_start():
     network, loop = trained(x, layerwise_epochs=15, epochs=0)
     with torch.no_grad():
         assert reconstruction(loop.x, network(loop.x)) < 0.5
+
+
+def test_weights_decay_beside_the_gradient_step():
+    rate, decay, before = 0.01, 0.5, None
+    for layerwise, phase in ((1, "layer 1"), (0, "pretrain")):
+        after = []
+        for weight_decay in (0.0, decay):
+            loop = Loop(np.ones((8, 4), dtype=np.float32), seed=0, device="cpu", precision="float32")
+            network = loop.build(lambda: Autoencoder(4, (3,), weight_init="pytorch"))
+            loop.register(network=network)
+            before = network.encoder[0].weight.detach().clone()
+            pretrain(
+                loop,
+                network,
+                layerwise_epochs=layerwise,
+                epochs=1 - layerwise,
+                noise=0.0,
+                learning_rate=rate,
+                batch_size=8,
+                weight_decay=weight_decay,
+            )
+            assert list(loop.history) == [phase]
+            after.append(network.encoder[0].weight.detach())
+        # One step, at one_cycle's first factor: the same step of Adam from weights that were a little smaller.
+        torch.testing.assert_close(after[1], after[0] - 0.04 * rate * decay * before, rtol=1e-5, atol=1e-8)
