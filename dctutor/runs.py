@@ -33,6 +33,7 @@ PROFILES: dict[str, dict[str, Any]] = {
         "layerwise_epochs": 0,
         "pretrain_epochs": 60,
         "pretrain_weight_decay": 0.03,
+        "weight_decay": 0.03,
         "weight_init": "pytorch",
         "epochs": 20,
     },

@@ -18,7 +18,8 @@ __all__ = ["SoftmaxAutoencoder"]
 class SoftmaxAutoencoder(nn.Module):
     """An autoencoder, dense or convolutional, whose code a softmax layer turns into clusters (Dizaji et al. 2017).
 
-    Inputs and reconstructions are flat, whatever the autoencoder works on.
+    Inputs and reconstructions are flat, whatever the autoencoder works on. Its code passes a tanh, as in the authors'
+    code: a bounded code cannot make assignments firmer by growing.
 
     Parameters
     ----------
@@ -68,9 +69,10 @@ class SoftmaxAutoencoder(nn.Module):
         Returns
         -------
         list of Tensor
-            One a layer, of shape (n, width) or (n, maps, height, width); the last has shape (n, p).
+            One a layer, of shape (n, width) or (n, maps, height, width); the last, in (-1, 1), has shape (n, p).
         """
-        return self.autoencoder.layer_outputs(x.unflatten(1, self._shape), corrupt)
+        *hidden, z = self.autoencoder.layer_outputs(x.unflatten(1, self._shape), corrupt)
+        return [*hidden, z.tanh()]
 
     def decoder_outputs(self, z: Float[Tensor, "n p"]) -> list[Float[Tensor, "n ..."]]:
         """Activations of the decoder's layers, from the one above the code to the flat reconstruction."""
@@ -87,8 +89,7 @@ class SoftmaxAutoencoder(nn.Module):
 
     def assign(self, z: Float[Tensor, "n p"]) -> Float[Tensor, "n k"]:
         """Soft assignments of codes, by the softmax layer, in float32 also under autocast; rows sum to 1."""
-        # Logits must stay finite, or a sample that lies absurdly far away turns into NaN.
-        return torch.softmax(full_precision(self.softmax, z.clamp(-1e30, 1e30)), dim=1)
+        return full_precision(self.softmax, z).softmax(1)
 
     def forward(self, x: Float[Tensor, "n d"]) -> Float[Tensor, "n k"]:
         """Soft assignments of flat inputs."""

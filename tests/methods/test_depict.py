@@ -71,7 +71,7 @@ def test_the_target_comes_from_the_whole_image_and_the_guess_from_a_damaged_one(
 
 
 def test_without_its_weight_the_clustering_loss_moves_nothing(pretrained):
-    settings = {"gamma": 0, "autoencoder": pretrained.network_, "start_epochs": 0}
+    settings = {"gamma": 0, "weight_decay": 0.0, "autoencoder": pretrained.network_, "start_epochs": 0}
     short, long = (small(DEPICT, epochs=epochs, **settings).fit(X).network_.softmax for epochs in (1, 5))
     assert torch.equal(short.weight, long.weight) and torch.equal(short.bias, long.bias)
 
