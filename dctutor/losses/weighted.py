@@ -61,7 +61,10 @@ def weighted_reconstruction(
 ) -> Float[Tensor, ""]:
     r"""Squared error between inputs and their reconstructions, each feature with its weight (Lu & Li 2021, eq. 4).
 
-    .. math:: L_{cmse} = \frac{1}{n} \sum_{i=1}^{n} \sum_{j=1}^{d} w_j (x_{ij} - \hat x_{ij})^2
+    .. math:: L_{cmse} = \frac{1}{n} \sum_{i=1}^{n} \frac{1}{d} \sum_{j=1}^{d} w_j (x_{ij} - \hat x_{ij})^2
+
+    The paper's sum runs over features, as the weights do, and its divisor with it; the mean over samples is that of a
+    batch.
 
     Parameters
     ----------
@@ -75,7 +78,7 @@ def weighted_reconstruction(
     Returns
     -------
     Tensor of shape ()
-        The sum over features, a mean over samples; in squared units of ``x``.
+        The mean over features and samples; in squared units of ``x``.
 
     Raises
     ------
@@ -86,4 +89,4 @@ def weighted_reconstruction(
         raise ValueError(f"x_hat: expected the shape of x, {tuple(x.shape)}, got {tuple(x_hat.shape)}")
     if weights.shape != x.shape[1:]:
         raise ValueError(f"weights: expected one a feature, {x.shape[1]} in all, got shape {tuple(weights.shape)}")
-    return ((x - x_hat) ** 2 @ weights).mean()
+    return ((x - x_hat) ** 2 * weights).mean()
