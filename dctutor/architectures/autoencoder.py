@@ -25,8 +25,8 @@ class Autoencoder(nn.Module):
     widths : sequence of int
         Widths of the encoder's layers; the last is that of the embedding. The decoder mirrors them.
     weight_init : {"glorot", "pytorch"}, default "glorot"
-        First weights: Glorot & Bengio's (2010) and zero biases, as in the authors' Keras code, or those that
-        `torch.nn.Linear` draws, uniform within 1 / sqrt(inputs): smaller, most of all in wide layers.
+        First weights: Glorot & Bengio's (2010) with zero biases, as in the Keras code of Guo et al. (2017, IDEC); or
+        what `torch.nn.Linear` draws, both uniform within 1 / sqrt(inputs), which is about half as much in most layers.
 
     Attributes
     ----------

@@ -73,7 +73,7 @@ def pretrain(
     noise : float
         Share of entries set to zero, in [0, 1).
     learning_rate : float
-        The peak of a one-cycle schedule, for Adam.
+        The peak of a one-cycle schedule, for AdamW.
     batch_size : int
         Samples a step.
     weight_decay : float

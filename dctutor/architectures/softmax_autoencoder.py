@@ -19,7 +19,7 @@ class SoftmaxAutoencoder(nn.Module):
     """An autoencoder, dense or convolutional, whose code a softmax layer turns into clusters (Dizaji et al. 2017).
 
     Inputs and reconstructions are flat, whatever the autoencoder works on. Its code passes a tanh, as in the authors'
-    code: a bounded code cannot make assignments firmer by growing.
+    code: a bounded code can make assignments firmer only so far by growing.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ class SoftmaxAutoencoder(nn.Module):
         Returns
         -------
         list of Tensor
-            One a layer, of shape (n, width) or (n, maps, height, width); the last, in (-1, 1), has shape (n, p).
+            One a layer, of shape (n, width) or (n, maps, height, width); the last, in [-1, 1], has shape (n, p).
         """
         *hidden, z = self.autoencoder.layer_outputs(x.unflatten(1, self._shape), corrupt)
         return [*hidden, z.tanh()]

@@ -61,10 +61,9 @@ def weighted_reconstruction(
 ) -> Float[Tensor, ""]:
     r"""Squared error between inputs and their reconstructions, each feature with its weight (Lu & Li 2021, eq. 4).
 
-    .. math:: L_{cmse} = \frac{1}{n} \sum_{i=1}^{n} \frac{1}{d} \sum_{j=1}^{d} w_j (x_{ij} - \hat x_{ij})^2
+    .. math:: L_{cmse} = \frac{1}{n d} \sum_{i=1}^{n} \sum_{j=1}^{d} w_j (x_{ij} - \hat x_{ij})^2
 
-    The paper's sum runs over features, as the weights do, and its divisor with it; the mean over samples is that of a
-    batch.
+    The paper's sum and divisor run over features; the mean over samples is added here, for a batch.
 
     Parameters
     ----------

