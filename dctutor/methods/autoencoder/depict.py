@@ -63,7 +63,7 @@ class DEPICT(DeepClusterer):
     :math:`\tilde{p}_{ik}`, softmax of the noisy path      :math:`\tilde{q}_{ik}`
     =====================================================  ====================================================
 
-    Departures: ReLU; kernels of 5; fewer maps and epochs; AdamW, faster; more noise; no gradient in the clean path; Ward.
+    Departures: ReLU; 5 x 5 kernels; fewer maps, epochs; AdamW, faster; more noise; no gradient in the clean path; Ward.
 
     References
     ----------
