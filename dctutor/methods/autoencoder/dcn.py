@@ -123,7 +123,6 @@ class DCN(PretrainedClusterer):
             moved = (labels[index] != before).float().mean()
             return {"loss": loss, "reconstruction": l_r, "k_means": l_km, "changed": moved}
 
-        per_epoch = -(-len(loop.x) // min(self.batch_size, len(loop.x)))
         loop.run(
             "cluster",
             step,
@@ -133,7 +132,7 @@ class DCN(PretrainedClusterer):
             learning_rate_schedule=one_cycle(),
             start=start,
             refresh=lambda: self.recenter is not None and loop.steps > 0 and renew(centers),
-            refresh_every=(self.recenter or 1) * per_epoch,
+            refresh_every=(self.recenter or 1) * loop.steps_per_epoch(self.batch_size),
         )
         return autoencoder, centers
 

@@ -47,11 +47,9 @@ class AECM(PretrainedClusterer):
         Share of the encoder's inputs set to zero in joint training, in [0, 1).
     module_epochs, temperature : int and float, default=40 and 4.0
         With ``"pre"``: passes over the codes in which the module learns alone; what its logits are then divided by.
-    autoencoder : Autoencoder or None, default=None
-        With ``"pre"``: a trained one to start from a copy of, in place of pre-training.
     n_clusters, widths, layerwise_epochs, pretrain_epochs, noise, pretrain_learning_rate, pretrain_weight_decay,
-    weight_init
-        See `PretrainedClusterer`; all but the first two and the last count with ``"pre"`` alone.
+    weight_init, autoencoder
+        See `PretrainedClusterer`; all but ``n_clusters``, ``widths`` and ``weight_init`` count with ``"pre"`` alone.
     batch_size, device, precision, random_state, verbose, checkpoint, checkpoint_seconds, snapshot_every
         See `DeepClusterer`, which also lists the attributes.
 
