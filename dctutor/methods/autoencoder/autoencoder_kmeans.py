@@ -23,7 +23,8 @@ class AutoencoderKMeans(PretrainedClusterer):
 
     Parameters
     ----------
-    n_clusters, widths, layerwise_epochs, pretrain_epochs, noise, pretrain_learning_rate, pretrain_weight_decay,
+    n_clusters, widths, layerwise_epochs, pretrain_epochs, noise, pretrain_learning_rate, pretrain_weight_decay
+        See `PretrainedClusterer`.
     weight_init, autoencoder
         See `PretrainedClusterer`.
     batch_size, device, precision, random_state, verbose, checkpoint, checkpoint_seconds, snapshot_every

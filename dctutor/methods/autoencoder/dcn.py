@@ -43,9 +43,8 @@ class DCN(PretrainedClusterer):
         Share of the encoder's inputs set to zero in pre-training and in the first update, in [0, 1).
     learning_rate : float, default=0.001
         Peak learning rate of clustering (Adam, one cycle).
-    n_clusters, widths, layerwise_epochs, pretrain_epochs, pretrain_learning_rate, pretrain_weight_decay,
-    weight_init, autoencoder
-        See `PretrainedClusterer`.
+    n_clusters, widths, layerwise_epochs, pretrain_epochs, pretrain_learning_rate, pretrain_weight_decay, weight_init
+        See `PretrainedClusterer`, also for ``autoencoder``.
     batch_size, device, precision, random_state, verbose, checkpoint, checkpoint_seconds, snapshot_every
         See `DeepClusterer`, which also lists the attributes.
 

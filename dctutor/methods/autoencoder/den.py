@@ -50,7 +50,8 @@ class DEN(PretrainedClusterer):
     widths : sequence of int, default=(500, 500, 2000, 10)
         Widths of the encoder's layers. The last, that of the code, is cut into K groups as equal as can be (where
         it is below K, into single units): a multiple of K gives each cluster a group of several units.
-    n_clusters, layerwise_epochs, pretrain_epochs, noise, pretrain_learning_rate, pretrain_weight_decay,
+    n_clusters, layerwise_epochs, pretrain_epochs, noise, pretrain_learning_rate, pretrain_weight_decay
+        See `PretrainedClusterer`.
     weight_init, autoencoder
         See `PretrainedClusterer`.
     batch_size, device, precision, random_state, verbose, checkpoint, checkpoint_seconds, snapshot_every

@@ -43,9 +43,8 @@ class DMC(PretrainedClusterer):
         Passes over the data with :math:`\gamma = 0`, before k-means places the centres; and with the whole objective.
     learning_rate : float, default=0.001
         Of Adam, in both.
-    n_clusters, widths, layerwise_epochs, pretrain_epochs, noise, pretrain_learning_rate, pretrain_weight_decay,
-    weight_init, autoencoder
-        See `PretrainedClusterer`.
+    n_clusters, widths, layerwise_epochs, pretrain_epochs, noise, pretrain_learning_rate, pretrain_weight_decay
+        See `PretrainedClusterer`, also for ``weight_init`` and ``autoencoder``.
     batch_size, device, precision, random_state, verbose, checkpoint, checkpoint_seconds, snapshot_every
         See `DeepClusterer`, which also lists the attributes.
 

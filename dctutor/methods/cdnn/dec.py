@@ -33,7 +33,8 @@ class DEC(SelfTrainedClusterer):
         Training stops when a smaller share of the samples changes cluster between two targets.
     learning_rate, momentum : float, default=0.01 and 0.9
         Of SGD in clustering.
-    n_clusters, widths, layerwise_epochs, pretrain_epochs, noise, pretrain_learning_rate, pretrain_weight_decay,
+    n_clusters, widths, layerwise_epochs, pretrain_epochs, noise, pretrain_learning_rate, pretrain_weight_decay
+        See `PretrainedClusterer`.
     weight_init, autoencoder
         See `PretrainedClusterer`.
     batch_size, device, precision, random_state, verbose, checkpoint, checkpoint_seconds, snapshot_every

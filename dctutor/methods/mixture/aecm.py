@@ -47,7 +47,8 @@ class AECM(PretrainedClusterer):
         Share of the encoder's inputs set to zero in joint training, in [0, 1).
     module_epochs, temperature : int and float, default=40 and 4.0
         With ``"pre"``: passes over the codes in which the module learns alone; what its logits are then divided by.
-    n_clusters, widths, layerwise_epochs, pretrain_epochs, noise, pretrain_learning_rate, pretrain_weight_decay,
+    n_clusters, widths, layerwise_epochs, pretrain_epochs, noise, pretrain_learning_rate, pretrain_weight_decay
+        See `PretrainedClusterer`.
     weight_init, autoencoder
         See `PretrainedClusterer`; all but ``n_clusters``, ``widths`` and ``weight_init`` count with ``"pre"`` alone.
     batch_size, device, precision, random_state, verbose, checkpoint, checkpoint_seconds, snapshot_every
