@@ -9,6 +9,8 @@
   window.addEventListener("load", async () => {
     if (window.MathJax?.startup?.promise) await window.MathJax.startup.promise;
     mark();
+    document.fonts?.ready.then(mark); // fonts that arrive late change widths
+    setTimeout(mark, 300);
     window.addEventListener("resize", mark);
   });
 })();
