@@ -259,3 +259,15 @@ def test_reference_has_every_public_name(html: Path, page: str, module: str) -> 
     described = {tag["id"].rsplit(".", 1)[-1] for tag in soup.select("dt[id]")}
     public = {name: getattr(import_module(module), name) for name in import_module(module).__all__}
     assert {name for name, thing in public.items() if isclass(thing) or isroutine(thing)} <= described
+
+
+def test_reference_links_names_and_lists_parameters_once(html: Path) -> None:
+    soup = BeautifulSoup((html / "book" / "api" / "methods.html").read_text(encoding="utf-8"), "html.parser")
+    dec = soup.find("dt", id=lambda name: name and name.endswith(".DEC")).find_next_sibling("dd")
+    names = [name for entry in dec.select("dl.field-list li > p > strong") for name in entry.text.split(", ")]
+    assert {"nu", "n_clusters", "widths", "batch_size", "device"} <= set(names)
+    assert len(names) == len(set(names)), names
+    shared = next(entry for entry in dec.select("li") if "n_clusters" in entry.text)
+    assert [link.text for link in shared.find_all("a")] == ["PretrainedClusterer"]
+    # Many estimators have a `fit`: it is code, and leads nowhere.
+    assert not [link for link in soup.select("article a") if link.text == "fit"]
