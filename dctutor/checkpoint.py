@@ -106,9 +106,13 @@ def unpack(
         elif entries:
             module.load_state_dict(entries)
     for i, (optimizer, settings) in enumerate(zip(optimizers, groups, strict=False)):
+        parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
         held: dict[int, dict[str, Tensor]] = {}
         for key, value in below(f"optimizer/{i}/").items():
             parameter, _, field = key.partition("/")
+            like = parameters[int(parameter)]
+            if value.shape == like.shape:  # files hold no memory format, and a fused optimiser goes by it unchecked
+                value = torch.empty_like(like, dtype=value.dtype).copy_(value)
             held.setdefault(int(parameter), {})[field] = value
         optimizer.load_state_dict({"state": held, "param_groups": settings})
     return below("state/")

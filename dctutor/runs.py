@@ -104,21 +104,22 @@ def run(
     -------
     path : Path
         The result: method, dataset, split, fit_on, labels, profile, seed, metrics (acc, nmi, ari), seconds, peak
-        memory in MiB, config, versions, processor, command.
+        memory in MiB (on a GPU that of the fit, on a CPU that of the process so far), config, versions, processor,
+        command.
     fresh : bool
         Whether this call made it.
 
     Raises
     ------
     ValueError
-        If the method or the profile is unknown, or does not take a setting or labels.
+        If the method or the profile is unknown, or does not take a setting or labels; or if JSON cannot hold a setting.
     """
     if method not in methods.__all__:
         raise ValueError(f"method: expected one of {', '.join(methods.__all__)}, got {method!r}")
     if profile not in PROFILES:
         raise ValueError(f"profile: expected one of {', '.join(PROFILES)}, got {profile!r}")
     folder, seed, labels = Path(folder), int(seed), check_integer("labels", labels, minimum=0)
-    settings = {key: value if plain(value) is None else plain(value) for key, value in (settings or {}).items()}
+    settings = _recordable(settings or {})
     where = split if fit_on is None else f"{fit_on}-{split}"
     told = f"-labels{labels}" if labels else ""
     name = f"{method}-{dataset}-{where}{told}-{profile}-{seed}".lower()
@@ -148,6 +149,8 @@ def run(
     if unknown:
         raise ValueError(f"settings: {method} does not take {', '.join(unknown)}")
     estimator = made(**{**of_data, **chosen, "random_state": seed, "checkpoint": checkpoint})
+    if torch.cuda.is_available():
+        torch.cuda.reset_peak_memory_stats()  # else the peak of an earlier run of this process
     try:
         estimator.fit(fitted.X, y)
     except FloatingPointError:
@@ -185,6 +188,16 @@ def run(
     partial.replace(path)
     checkpoint.unlink(missing_ok=True)
     return path, True
+
+
+def _recordable(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings as JSON will hold them, or an error before anything is trained."""
+    for key, value in settings.items():
+        if key == "random_state" or key.startswith("checkpoint"):
+            raise ValueError(f"settings: a run sets {key} itself, got {value!r}")
+        if value is not None and plain(value) is None:
+            raise ValueError(f"settings: expected what JSON can hold for {key}, got {value!r}")
+    return {key: plain(value) for key, value in settings.items()}
 
 
 def _some_labels(method: str, y: NDArray[np.int64], labels: int, seed: int) -> NDArray[np.int64] | None:

@@ -132,7 +132,8 @@ def cluster_subspaces(z: Array, labels: Int[NDArray, " n"], n_clusters: int, sub
     bases = np.zeros((n_clusters, dim, z.shape[1]), dtype=np.float32)
     for k in range(n_clusters):
         _, sizes, directions = np.linalg.svd(z[labels == k], full_matrices=False)
-        found = directions[:dim][sizes[:dim] > 0]
+        least = max(z.shape) * np.finfo(z.dtype).eps * sizes.max(initial=0)  # what is below comes from rounding
+        found = directions[:dim][sizes[:dim] > least]
         bases[k, : len(found)] = found
     return bases
 

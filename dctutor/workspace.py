@@ -96,7 +96,9 @@ class Workspace:
 
     def autocast(self) -> AbstractContextManager:
         """Reduced precision where the fit uses it."""
-        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.dtype == torch.bfloat16)
+        # Without the cache, which would hand a step that goes on after `minimize` the weights from before it.
+        reduced = self.dtype == torch.bfloat16
+        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=reduced, cache_enabled=False)
 
     def minimize(self, loss: Tensor, optimizer: Optimizer) -> None:
         """Take one gradient step on ``loss``."""

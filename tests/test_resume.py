@@ -10,7 +10,7 @@ import pytest
 import torch
 from small_fits import FORKS, METHODS, blobs, small
 
-from dctutor import DEC, AutoencoderKMeans
+from dctutor import DEC, DEPICT, AutoencoderKMeans
 from dctutor.checkpoint import Checkpoint
 from dctutor.storage import FileFormatError, read_file, write_file
 
@@ -94,6 +94,16 @@ def test_killed_at_the_end_of_every_epoch(method, precision, tmp_path):
     assert places == epochs and len(epochs) > 2
     with np.load(tmp_path / "found.npz") as found:
         assert_equal(dict(found), expected)
+
+
+def test_killed_where_weights_have_a_memory_format_of_their_own(tmp_path):
+    changes = {"image_shape": (2, 2, 2), "channels": (4,), "pretrain_epochs": 3}
+    expected = finish(DEPICT, changes, tmp_path / "expected.npz")
+    changes["checkpoint"] = tmp_path / "checkpoint"
+    child = start(DEPICT, changes, tmp_path / "found.npz", die_after=2)
+    child.join()
+    assert child.exitcode == -signal.SIGKILL
+    assert_equal(finish(DEPICT, changes, tmp_path / "found.npz"), expected)
 
 
 @each_method

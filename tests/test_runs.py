@@ -12,6 +12,7 @@ from small_fits import FORKS
 
 from dctutor import load_dataset, methods, runs
 from dctutor.__main__ import main
+from dctutor.architectures import Autoencoder
 from dctutor.checkpoint import Checkpoint
 from dctutor.datasets import _fetch
 from dctutor.metrics import scores
@@ -61,6 +62,20 @@ def test_result_is_that_of_the_method(method, tmp_path):
     result = json.loads(file.read_text())
     fitted = getattr(methods, method)(**result["config"] | tiny(method)).fit(load_dataset("digits", "test").X)
     assert result["metrics"] == scores(load_dataset("digits", "test").y, fitted.labels_)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"random_state": 5}, "settings: a run sets random_state itself, got 5"),
+        ({"checkpoint_seconds": 5}, "settings: a run sets checkpoint_seconds itself, got 5"),
+        ({"autoencoder": Autoencoder(64, (16, 3))}, "settings: expected what JSON can hold for autoencoder, got Auto"),
+    ],
+)
+def test_settings_that_cannot_be_recorded_are_refused_before_training(settings, message, tmp_path):
+    with pytest.raises(ValueError, match=message):
+        runs.run("DEC", "digits", seed=0, profile="smoke", folder=tmp_path, settings=settings)
+    assert not list(tmp_path.iterdir())
 
 
 def test_fit_on_one_split_and_score_another(tmp_path):

@@ -87,6 +87,15 @@ def test_small_and_empty_clusters_have_rows_of_zeros_and_no_basis_is_the_whole_s
     assert memberships(torch.eye(4), torch.from_numpy(bases)).isfinite().all()
 
 
+def test_rounding_is_no_direction():
+    """Multiples of one code span a line, though a float32 decomposition finds more."""
+    z = np.outer([1, 2, 3, 4, 5], [0.3, 0.1, 0.7, 0.2]).astype(np.float32)
+    z = np.vstack([z, np.outer([1, 2, 3, 4, 5], [1, 0, 0, 0]).astype(np.float32)])
+    bases = cluster_subspaces(z, np.repeat([0, 1], 5), 2, 3)
+    assert [int(np.abs(basis).any(1).sum()) for basis in bases] == [1, 1]
+    assert memberships(torch.from_numpy(z), torch.from_numpy(bases)).argmax(1).tolist() == [0] * 5 + [1] * 5
+
+
 def test_memberships_by_hand():
     bases = torch.eye(3)[:2, None]  # the x axis and the y axis
     q = memberships(torch.tensor([[3.0, 4.0, 0.0], [5.0, 0.0, 0.0], [0.0, 0.0, 2.0], [0.0, 0.0, 0.0]]), bases)

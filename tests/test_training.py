@@ -334,6 +334,22 @@ def test_bfloat16_reaches_step_and_map_only_when_asked_for():
         assert network(loop.x).dtype == torch.float32 == network.weight.dtype
 
 
+def test_a_step_in_bfloat16_sees_its_own_update():
+    loop = make_loop(precision="bfloat16")
+    network = loop.build(lambda: nn.Linear(6, 4))
+    optimizer = loop.adam(network.parameters(), 0.1)
+    seen = []
+
+    def step(index):
+        loss = network(loop.x).square().mean()
+        loop.minimize(loss, optimizer)
+        seen.append(network(loop.x))
+        return {"loss": loss}
+
+    loop.run("train", step, optimizers=[optimizer], epochs=1, batch_size=50)
+    assert torch.equal(seen[-1], loop.map(network))
+
+
 def test_global_random_state_is_neither_used_nor_moved():
     def run():
         loop = make_loop(seed=3)

