@@ -35,16 +35,16 @@ class DCN(PretrainedClusterer):
     ----------
     lam : float, default=1.0
         Weight of the k-means loss.
-    epochs : int, default=30
-        Passes over the data in clustering.
+    epochs, learning_rate : int and float, default=30 and 0.001
+        Passes over the data in clustering, and the peak of its learning rate (Adam, one cycle).
     recenter : int or None, default=1
         Epochs between two runs of k-means that renew the centres; None is never.
-    noise : float, default=0.5
+    noise : float, default=0.4
         Share of the encoder's inputs set to zero in pre-training and in the first update, in [0, 1).
-    learning_rate : float, default=0.001
-        Peak learning rate of clustering (Adam, one cycle).
-    n_clusters, widths, layerwise_epochs, pretrain_epochs, pretrain_learning_rate, pretrain_weight_decay, weight_init
-        See `PretrainedClusterer`, also for ``autoencoder``.
+    layerwise_epochs, pretrain_epochs, weight_init : int, int and str, default=0, 100 and "pytorch"
+        Of pre-training, see `PretrainedClusterer`, whose own defaults differ.
+    n_clusters, widths, pretrain_learning_rate, pretrain_weight_decay, autoencoder
+        See `PretrainedClusterer`.
     batch_size, device, precision, random_state, verbose, checkpoint, checkpoint_seconds, snapshot_every
         See `DeepClusterer`, which also lists the attributes.
 
@@ -58,9 +58,9 @@ class DCN(PretrainedClusterer):
     =====================  ====================================
 
     As in the authors' code, centres start with a count of 100, and k-means from the present ones renews them (there
-    every 10 epochs): the codes shrink, and a mean of old ones falls behind. Departures: pre-training as in `DEC`, with
-    more noise; Adam and one cycle in place of SGD; the encoder sees a corrupted copy in update 1; update 3 goes at
-    once to where steps of 1 / count lead in any order. Defaults were set after a few trials on `mnist-5k`, labels seen.
+    every 10 epochs): the codes shrink, and a mean of old ones falls behind. Departures: pre-training of all layers at
+    once; Adam and one cycle in place of SGD; the encoder sees a corrupted copy in update 1; update 3 goes at once to
+    where steps of 1 / count lead in any order. Defaults were set after a few trials on `mnist-5k`, labels seen.
 
     References
     ----------
@@ -69,16 +69,17 @@ class DCN(PretrainedClusterer):
     Examples
     --------
     >>> from dctutor import DCN, load_dataset
-    >>> digits = load_dataset("digits")
-    >>> dcn = DCN(n_clusters=10, layerwise_epochs=2, pretrain_epochs=5, random_state=0, verbose=False).fit(digits.X)
-    >>> dcn.cluster_centers_.shape
+    >>> DCN(pretrain_epochs=5, random_state=0, verbose=False).fit(load_dataset("digits").X).cluster_centers_.shape
     (10, 10)
     """
 
     lam: float = 1.0
     epochs: int = 30
     recenter: int | None = 1
-    noise: float = 0.5
+    noise: float = 0.4
+    layerwise_epochs: int = 0
+    pretrain_epochs: int = 100
+    weight_init: str = "pytorch"
     learning_rate: float = 1e-3
 
     def _check_params(self) -> None:
