@@ -1,8 +1,12 @@
-"""Where a fit runs, and in what precision."""
+"""Where a fit runs, in what precision, and what it takes there."""
+
+import platform
+import sys
+from pathlib import Path
 
 import torch
 
-__all__ = ["resolve_device", "resolve_precision"]
+__all__ = ["forget_peak_memory", "peak_memory_mb", "processor", "resolve_device", "resolve_precision"]
 
 
 def resolve_device(device: str) -> torch.device:
@@ -73,3 +77,33 @@ def _cpu_has_bfloat16() -> bool:
     # oneDNN emulates bfloat16 on older processors, slower than float32: only the instructions count.
     probes = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
     return any(getattr(torch.cpu, probe, bool)() for probe in probes)
+
+
+def processor(device: torch.device) -> str:
+    """Name the GPU, or the CPU with the threads that PyTorch uses."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    name = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        models = [line.partition(":")[2].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line]
+        name = models[0] if models else name
+    return f"{name}, {torch.get_num_threads()} threads"
+
+
+def forget_peak_memory() -> None:
+    """Let `peak_memory_mb` count from here on a GPU; a CPU's process remembers its peak."""
+    if torch.cuda.is_available():
+        torch.cuda.reset_peak_memory_stats()
+
+
+def peak_memory_mb(device: torch.device) -> float | None:
+    """MiB at the peak: of tensors on a GPU, of the whole process on a CPU; None where the system does not tell."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 2**20
+    if sys.platform == "win32":
+        return None  # its Python has no module that tells
+    import resource
+
+    # Linux counts in KiB, macOS in bytes.
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)

@@ -4,7 +4,6 @@ import json
 import os
 import platform
 import shlex
-import sys
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from itertools import pairwise
@@ -12,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from dctutor import methods
 from dctutor._validation import check_integer
 from dctutor.datasets import load_dataset
+from dctutor.devices import forget_peak_memory, peak_memory_mb, processor
 from dctutor.metrics import scores
 from dctutor.saving import plain
 
@@ -39,28 +38,6 @@ PROFILES: dict[str, dict[str, Any]] = {
         "epochs": 20,
     },
 }
-
-
-def _processor(device: torch.device) -> str:
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    name = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        models = [line.partition(":")[2].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line]
-        name = models[0] if models else name
-    return f"{name}, {torch.get_num_threads()} threads"
-
-
-def _peak_memory_mb(device: torch.device) -> float | None:
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device) / 2**20
-    if sys.platform == "win32":
-        return None  # its Python has no module that tells
-    import resource
-
-    # Linux counts in KiB, macOS in bytes.
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
 
 
 def run(
@@ -149,15 +126,14 @@ def run(
     if unknown:
         raise ValueError(f"settings: {method} does not take {', '.join(unknown)}")
     estimator = made(**{**of_data, **chosen, "random_state": seed, "checkpoint": checkpoint})
-    if torch.cuda.is_available():
-        torch.cuda.reset_peak_memory_stats()  # else the peak of an earlier run of this process
+    forget_peak_memory()
     try:
         estimator.fit(fitted.X, y)
     except FloatingPointError:
         checkpoint.unlink(missing_ok=True)  # it would only lead there again
         raise
     device = next(estimator.network_.parameters()).device
-    memory = _peak_memory_mb(device)
+    memory = peak_memory_mb(device)
     config = {k: plain(v) for k, v in estimator.get_params(deep=False).items() if not k.startswith("checkpoint")}
     words = ["python", "-m", "dctutor", "run", method, dataset, "--split", split, "--profile", profile]
     words += [] if fit_on is None else ["--fit-on", fit_on]
@@ -180,7 +156,7 @@ def run(
             "python": platform.python_version(),
             **{name: version(name) for name in ("dctutor", "torch", "scikit-learn", "numpy")},
         },
-        "processor": _processor(device),
+        "processor": processor(device),
         "command": shlex.join([*words, "--seeds", str(seed), *extra]),
     }
     partial = path.with_suffix(".partial")
@@ -192,12 +168,13 @@ def run(
 
 def _recordable(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Settings as JSON will hold them, or an error before anything is trained."""
+    recorded = {key: plain(value) for key, value in settings.items()}
     for key, value in settings.items():
         if key == "random_state" or key.startswith("checkpoint"):
             raise ValueError(f"settings: a run sets {key} itself, got {value!r}")
-        if value is not None and plain(value) is None:
+        if recorded[key] is None and value is not None:
             raise ValueError(f"settings: expected what JSON can hold for {key}, got {value!r}")
-    return {key: plain(value) for key, value in settings.items()}
+    return recorded
 
 
 def _some_labels(method: str, y: NDArray[np.int64], labels: int, seed: int) -> NDArray[np.int64] | None:
