@@ -384,6 +384,15 @@ def test_curves_refuse():
         plots.training_curves({"pretrain": {"epoch": [1, 2], "loss": [1.0]}})
 
 
+def test_the_legend_of_many_training_curves_covers_none():
+    table = {"epoch": [1, 2, 3]} | {name: [3.0, 2.0, 1.0] for name in ("loss", "E1", "E2", "prior")}
+    figure = plots.training_curves({"cluster": table})
+    figure.draw_without_rendering()
+    (ax,) = figure.axes
+    assert ax.get_ylabel() == "loss"
+    assert ax.get_legend().get_window_extent().y1 < ax.get_window_extent().y0
+
+
 def test_compare_draws_and_writes_each_value():
     ax = plots.compare({"k-means": {"ACC": 0.5, "NMI": 0.4}, "DEC": {"ACC": 0.7}})
     assert [t.get_text() for t in ax.get_yticklabels()] == ["k-means", "DEC"]

@@ -141,7 +141,9 @@ def _curves(ax: Axes, table: Mapping[str, Sequence[float]], clock: str, drawn: S
     elif len(drawn) == 1:
         ax.set_ylabel(drawn[0])
     else:
-        ax.legend()
+        ax.set_ylabel("loss" if "loss" in drawn else "")
+        # Many curves leave a legend no room: it goes below the panel.
+        ax.legend(**{"loc": "upper center", "bbox_to_anchor": (0.5, -0.2), "ncols": 2} if len(drawn) > 3 else {})
 
 
 def compare(rows: Mapping[str, Mapping[str, float]], *, ax: Axes | None = None) -> Axes:
