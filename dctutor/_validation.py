@@ -22,17 +22,23 @@ def check_integer(name: str, value: Any, *, minimum: int) -> int:
 
 
 def check_number(
-    name: str, value: Any, *, minimum: float = 0.0, below: float = float("inf"), open_at_minimum: bool = False
+    name: str,
+    value: Any,
+    *,
+    minimum: float = 0.0,
+    below: float = float("inf"),
+    maximum: float | None = None,
+    open_at_minimum: bool = False,
 ) -> float:
-    """Return ``value`` as a float in [minimum, below), or raise naming the argument."""
+    """Return ``value`` as a float in [minimum, below), or in [minimum, maximum], or raise naming the argument."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(f"{name}: expected a number, got {value!r} of type {type(value).__name__}")
     # Written so that NaN fails.
     number = float(value)
-    inside = (number > minimum if open_at_minimum else number >= minimum) and number < below
-    if not inside:
-        bracket = "(" if open_at_minimum else "["
-        raise ValueError(f"{name}: expected a number in {bracket}{minimum:g}, {below:g}), got {value!r}")
+    inside = number > minimum if open_at_minimum else number >= minimum
+    if not inside or not (number < below if maximum is None else number <= maximum):
+        bracket, end = "(" if open_at_minimum else "[", f"{below:g})" if maximum is None else f"{maximum:g}]"
+        raise ValueError(f"{name}: expected a number in {bracket}{minimum:g}, {end}, got {value!r}")
     return number
 
 

@@ -13,6 +13,7 @@ from dctutor._validation import check_integer, check_number
 __all__ = ["RoundMixture", "round_mixture"]
 
 Array = NDArray[np.float64]
+_EXACT = {"ftol": 1e-15, "gtol": 1e-10, "maxiter": 2000}
 
 
 class RoundMixture(NamedTuple):
@@ -25,7 +26,7 @@ class RoundMixture(NamedTuple):
     gamma : ndarray of shape (n, K)
         Responsibilities; rows sum to 1.
     objective : list of float
-        The objective before each step of maximisation; it never rises.
+        The objective before each step of maximisation; it never rises, up to the tolerance of a numerical solver.
     """
 
     centers: Array
@@ -64,7 +65,7 @@ def round_mixture(
     max_iter : int, default=300
         The most steps.
     tol : float, default=1e-6
-        It ends when no entry of a centroid moves by more than this share of the largest.
+        It ends when no entry of a centroid moves by more than this share of the largest, from the mean of ``X``.
 
     Returns
     -------
@@ -81,8 +82,8 @@ def round_mixture(
     For given centroids the best responsibilities are a softmax of
     :math:`(v_k d - \lVert x_i - \mu_k \rVert^2) / 2 \sigma^2`, where :math:`v_k = (\alpha - 1) / \bar\gamma_k` is what
     the prior pays for one more sample in cluster k. The K numbers :math:`v_k` maximise a concave function, the dual.
-    With a prior, a variance below 0.005 per cent of the mean of :math:`\lVert x_i \rVert^2` counts as that: at 0, the
-    best responsibilities may have to split samples that lie on a border.
+    With a prior, a variance below 0.005 per cent of the samples' mean squared distance from their mean counts as that:
+    at 0, the best responsibilities may have to split samples that lie on a border.
     """
     x = check_array(X, dtype=np.float64, input_name="X")
     mu = check_array(centers, dtype=np.float64, input_name="centers", copy=True)
@@ -91,16 +92,23 @@ def round_mixture(
     prior = check_number("alpha", alpha, minimum=1) - 1
     tau = 2 * check_number("variance", variance) / x.shape[1]
     check_integer("max_iter", max_iter, minimum=1)
+    check_number("tol", tol)
+    origin = x.mean(0)  # squared distances of samples far from 0 would lose their digits
+    x, mu = x - origin, mu - origin
     if prior:
         tau = max(tau, 1e-4 * float(np.mean(x**2)))
     u = np.log(np.full(len(mu), max(prior, 1e-12) * len(mu)))
     trace: list[float] = []
     length = np.einsum("ij,ij->i", x, x)[:, None]
-    for _ in range(max_iter):
+
+    def expectation(mu: Array, u: Array) -> tuple[Array, Array, Array]:
         cost = (length - 2 * (x @ mu.T) + np.square(mu).sum(1)) / x.shape[1]
         if prior:
-            u = minimize(_dual, u, (cost, prior, tau), jac=True, method="L-BFGS-B").x
-        gamma = _responsibilities(cost - np.exp(u) * (prior > 0), tau)[0]
+            u = minimize(_dual, u, (cost, prior, tau), jac=True, method="L-BFGS-B", options=_EXACT).x
+        return cost, _responsibilities(cost - np.exp(u) * (prior > 0), tau)[0], u
+
+    for _ in range(max_iter):
+        cost, gamma, u = expectation(mu, u)
         share = gamma.mean(0)
         entropy = -np.sum(gamma * np.log(np.maximum(gamma, 1e-300))) / len(x)
         trace.append(float((gamma * cost).sum() / len(x) - tau * entropy - prior * np.log(share + 1e-10).sum()))
@@ -108,7 +116,7 @@ def round_mixture(
         step, mu = np.abs(moved - mu).max(), moved
         if step <= tol * np.abs(mu).max():
             break
-    return RoundMixture(mu, gamma, trace)
+    return RoundMixture(mu + origin, expectation(mu, u)[1], trace)
 
 
 def _responsibilities(cost: Array, tau: float) -> tuple[Array, Array]:

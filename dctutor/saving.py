@@ -30,6 +30,8 @@ def plain(value: Any) -> Any:
     """Turn an argument's value into what JSON can hold; what it cannot, such as a network, into None."""
     if isinstance(value, os.PathLike):
         return os.fspath(value)
+    if isinstance(value, torch.device):
+        return str(value)
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, list | tuple):

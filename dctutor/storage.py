@@ -89,14 +89,15 @@ def read_file(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[str
 
     Raises
     ------
-    FileNotFoundError
-        If there is no such file.
+    FileNotFoundError, PermissionError
+        If there is no such file, or it may not be read.
     FileFormatError
         If the file is cut short, was altered after it was written, or is of another kind.
     """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"path: there is no file {str(path)!r}")
+    path.open("rb").close()  # a file that may not be read is not a damaged one
     try:
         with safetensors.safe_open(str(path), framework="pt", device="cpu") as file:
             metadata = file.metadata() or {}
@@ -108,4 +109,5 @@ def read_file(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[str
         raise FileFormatError(f"path: {str(path)!r} is a safetensors file, but dctutor did not write it")
     if _digest(tensors, metadata["facts"]) != metadata["sha256"]:
         raise FileFormatError(f"path: {str(path)!r} was altered after it was written: its checksum does not match")
-    return tensors, json.loads(metadata["facts"])
+    # Copies: what safetensors hands out is a window on the file, which may be changed later, or cut short.
+    return {name: tensor.clone() for name, tensor in tensors.items()}, json.loads(metadata["facts"])

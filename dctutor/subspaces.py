@@ -33,7 +33,7 @@ def keep_largest(C: Array, rho: float) -> Array:
     ndarray of shape (n, n)
         A copy with zeros.
     """
-    rho = check_number("rho", rho, open_at_minimum=True, below=np.nextafter(1, 2))
+    rho = check_number("rho", rho, open_at_minimum=True, maximum=1)
     if rho == 1:
         return C.copy()
     size = np.abs(C)

@@ -128,7 +128,6 @@ class Workspace:
         """Say what snapshots record from now on: the embedding and, once there are any, the centres."""
         self._embed, self._centers = embed, centers
 
-    @torch.no_grad()
     def steps_per_epoch(self, batch_size: int) -> int:
         """Batches of one pass over the data; the last may be smaller."""
         return -(-len(self.x) // min(batch_size, len(self.x)))

@@ -134,6 +134,21 @@ def test_bad_arguments(settings, error, message):
         activations(**given)
 
 
+@pytest.mark.parametrize(
+    "change", [lambda a: a[..., ::-1], lambda a: a.astype(">f4"), lambda a: torch.tensor(a, requires_grad=True)]
+)
+def test_arrays_in_any_layout(change):
+    network, x = nn.Sequential(nn.Linear(4, 3)), np.random.default_rng(0).random((5, 4), dtype=np.float32)
+    given = change(x)
+    plain = given.detach().clone() if isinstance(given, torch.Tensor) else np.array(given, dtype=np.float32)
+    np.testing.assert_array_equal(activations(network, given, ["0"])[0], activations(network, plain, ["0"])[0])
+
+
+def test_an_array_of_objects_is_refused_by_name():
+    with pytest.raises(TypeError, match="X: expected an array of numbers, got dtype object"):
+        activations(nn.Sequential(nn.Linear(4, 3)), np.full((5, 4), None), ["0"])
+
+
 def test_a_layer_that_runs_twice_is_refused():
     relu = nn.ReLU()
     network = nn.Sequential(nn.Linear(3, 3), relu, nn.Linear(3, 3), relu)

@@ -101,9 +101,10 @@ def test_scores_do_not_depend_on_names_or_order():
 @pytest.mark.parametrize(
     ("y", "labels", "message"),
     [
-        ([0, 1], [0, 1, 1], "inconsistent numbers of samples"),
-        ([], [], "y_true: expected at least one label"),
-        ([[0, 1], [1, 0]], [0, 1], "1d array"),
+        ([0, 1], [0, 1, 1], r"labels: expected shape \(2,\), that of y_true, got \(3,\)"),
+        ([], [], r"y_true: expected shape \(n,\) with n >= 1, got \(0,\)"),
+        ([[0, 1], [1, 0]], [0, 1], r"y_true: expected shape \(n,\) with n >= 1, got \(2, 2\)"),
+        ([0, 1], [[0], [1]], r"labels: expected shape \(2,\), that of y_true, got \(2, 1\)"),
     ],
 )
 def test_bad_labels(function, y, labels, message):
@@ -290,5 +291,26 @@ def test_report_says_what_is_undefined_and_what_was_estimated():
 def test_report_refuses():
     with pytest.raises(ValueError, match="y, Z: expected classes, samples or both, got neither"):
         report([0, 1])
-    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+    with pytest.raises(ValueError, match=r"labels: expected shape \(2,\), that of y_true"):
         report([0, 1, 1], y=[0, 1])
+
+
+def test_a_report_shows_scores_that_were_added():
+    table = report([0, 0, 1, 1], y=[0, 0, 1, 1])
+    table["seconds"] = 3.0
+    assert "seconds" in repr(table) and "3.000" in table._repr_html_()
+
+
+def test_nmi_of_one_clustering_under_two_names_is_not_above_one():
+    source = np.random.default_rng(0)
+    for _ in range(300):
+        y = source.integers(0, 4, 30)
+        assert nmi(y, y) <= 1 and nmi(y, 3 - y) <= 1
+
+
+@pytest.mark.parametrize(("unit", "shift"), [(1e-9, 0), (1e9, 0), (1, 1e8)])
+def test_internal_scores_know_no_unit_and_no_origin(unit, shift):
+    source = np.random.default_rng(0)
+    Z, labels = source.normal(size=(60, 3)), source.integers(0, 3, 60)
+    plain, moved = report(labels, Z=Z), report(labels, Z=Z * unit + shift)
+    assert dict(moved) == pytest.approx(dict(plain), rel=1e-5)

@@ -69,3 +69,26 @@ def test_the_prior_evens_the_shares():
 def test_bad_input_is_named(changes, message):
     with pytest.raises(ValueError, match=message):
         round_mixture(**{"X": X, "centers": START} | changes)
+
+
+@pytest.mark.parametrize(("alpha", "variance"), [(1.0, 0.0), (1.0, 0.3), (1.03, 0.0), (1.3, 0.3)])
+def test_the_origin_does_not_matter(alpha, variance):
+    near = round_mixture(X, START, alpha=alpha, variance=variance)
+    far = round_mixture(X + 1e4, START + 1e4, alpha=alpha, variance=variance)
+    np.testing.assert_allclose(far.centers - 1e4, near.centers, atol=1e-5)
+    np.testing.assert_allclose(far.gamma, near.gamma, atol=1e-5)
+    np.testing.assert_allclose(far.objective, near.objective, rtol=1e-6)
+
+
+@pytest.mark.parametrize("alpha", [5.0, 30.0])
+def test_the_objective_does_not_rise_under_a_strong_prior(alpha):
+    source = np.random.default_rng(0)
+    x = source.normal(size=(100, 2))
+    found = round_mixture(x, x[:5], alpha=alpha)
+    assert np.diff(found.objective).max() < 1e-6
+
+
+def test_the_responsibilities_are_those_of_the_centroids_that_are_returned():
+    found = round_mixture(X, START, variance=0.4, max_iter=1)
+    logits = -((X[:, None] - found.centers) ** 2).sum(2) / 0.8
+    np.testing.assert_allclose(found.gamma, softmax(logits, axis=1), atol=1e-9)

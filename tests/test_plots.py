@@ -209,6 +209,7 @@ def test_save_writes_a_page_of_its_own(tmp_path):
         ),
         (lambda s: None, {"labels": np.zeros(3, int)}, r"labels must have shape \(50,\)"),
         (lambda s: None, {"seconds": 0}, "seconds"),
+        (lambda s: None, {"seconds": float("inf")}, "seconds"),
         (lambda s: None, {"max_points": 0}, "max_points"),
     ],
 )
@@ -406,3 +407,31 @@ def test_compare_draws_and_writes_each_value():
 def test_compare_refuses_nothing_to_draw():
     with pytest.raises(ValueError, match="at least one method"):
         plots.compare({"DEC": {}})
+
+
+def test_compare_refuses_what_is_no_number():
+    before = plt.get_fignums()
+    with pytest.raises(ValueError, match=r"rows\['DEC'\]\['acc'\] must be a finite number; got None"):
+        plots.compare({"DEC": {"acc": None}})
+    assert plt.get_fignums() == before
+
+
+def test_names_are_written_as_they_are():
+    y = np.arange(20) % 2
+    plots.embedding(np.random.default_rng(0).random((20, 2)), y, label_names=["$\\frac$", "a_b"])
+    plots.confusion(y, y, label_names=["$\\frac$", "a_b"]).figure.draw_without_rendering()
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: plots.prototypes(np.zeros((3, 4)), image_shape=None), "image_shape must be"),
+        (lambda: plots.image_rows({"a": np.zeros((3, 4))}, None), "image_shape must be"),
+        (lambda: plots.prototypes(np.zeros((3, 4)), image_shape=(1, 2, 2), ncols=2.5), "ncols: expected an integer"),
+    ],
+)
+def test_images_refuse_and_leave_no_figure(call, message):
+    before = plt.get_fignums()
+    with pytest.raises((TypeError, ValueError), match=message):
+        call()
+    assert plt.get_fignums() == before

@@ -227,3 +227,9 @@ def test_a_subclass_of_ones_own(tmp_path):
     assert np.array_equal(Mine.load(tmp_path / "model").predict(X), fitted.predict(X))
     with pytest.raises(FileFormatError, match="expected a saved IDEC, got one of 'Mine'"):
         IDEC.load(tmp_path / "model")
+
+
+def test_a_device_object_is_stored_as_its_name(tmp_path):
+    fitted = small(AutoencoderKMeans, device=torch.device("cpu")).fit(X)
+    fitted.save(tmp_path / "model")
+    assert DeepClusterer.load(tmp_path / "model").device == "cpu"

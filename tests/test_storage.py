@@ -136,3 +136,18 @@ def test_write_replaces_in_one_step(path):
         write_file(path, {"other": torch.ones(3)}, {})
         assert reader.read() == old  # whoever reads the old file reads it whole
     assert read_file(path)[0].keys() == {"other"}
+
+
+def test_what_was_read_stays_when_the_file_changes(path):
+    tensors, _ = read_file(path)
+    path.write_bytes(b"")
+    assert all(torch.equal(tensors[name], tensor) for name, tensor in TENSORS.items())
+
+
+def test_a_file_that_may_not_be_read_is_not_called_damaged(path, monkeypatch):
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("pathlib.Path.open", refuse)
+    with pytest.raises(PermissionError):
+        read_file(path)

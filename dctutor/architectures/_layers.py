@@ -1,6 +1,7 @@
 """What the networks of this folder share: argument checks, initial weights, the precision of the last layer."""
 
 from collections.abc import Callable, Sequence
+from numbers import Integral
 
 import torch
 from torch import Tensor, nn
@@ -17,7 +18,7 @@ def unchanged(x: Tensor) -> Tensor:
 
 def check_widths(name: str, widths: Sequence[int], *, minimum: int = 1) -> tuple[int, ...]:
     """Return ``widths`` as a tuple, or raise ValueError if one is not positive or there are too few."""
-    if len(widths) < minimum or any(width < 1 for width in widths):
+    if len(widths) < minimum or any(not isinstance(width, Integral) or width < 1 for width in widths):
         wanted = "at least one layer, all of positive width" if minimum else "positive widths, or none"
         raise ValueError(f"{name}: expected {wanted}, got {tuple(widths)}")
     return tuple(widths)

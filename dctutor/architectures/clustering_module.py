@@ -129,9 +129,10 @@ class CentredMixtureModule(MixtureModule):
     @torch.no_grad()
     def measure(self, x: Float[Tensor, "n d"]) -> None:
         """Set ``mean`` and ``spread`` to those of data; a spread of 0 counts as 1."""
-        self.mean.copy_(x.mean(0))
+        varies = (x != x[0]).any()  # where nothing does, mean and spread would be rounding
+        self.mean.copy_(torch.where(varies, x.mean(0), x[0]))
         spread = (x - self.mean).square().mean().sqrt()
-        self.spread.copy_(torch.where(spread > 0, spread, 1.0))
+        self.spread.copy_(torch.where(varies & (spread > 0), spread, 1.0))
 
     def encode(self, x: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
         """Centre inputs and divide them by ``spread``."""

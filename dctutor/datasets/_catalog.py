@@ -20,7 +20,7 @@ class Dataset:
     X : ndarray of float32, shape (n, d)
         One row a sample: pixels in [0, 1], or HAPT's features in [-1, 1].
     y : ndarray of int64, shape (n,)
-        Class numbers from 0, for evaluation only: no method sees them.
+        Class numbers from 0, for evaluation; no method sees them that is not given them.
     image_shape : tuple of int or None
         ``(C, H, W)`` with ``C * H * W == d``, or None where rows are no images.
     label_names : tuple of str

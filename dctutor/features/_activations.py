@@ -58,7 +58,7 @@ def activations(
     if maps not in ("mean", "flatten"):
         raise ValueError(f"maps: expected 'mean' or 'flatten', got {maps!r}")
     check_integer("batch_size", batch_size, minimum=1)
-    x = X if isinstance(X, Tensor) else np.asarray(X)
+    x = X.detach() if isinstance(X, Tensor) else _native(X)
     if x.ndim < 2 or not len(x):
         raise ValueError(f"X: expected shape (n, ...) with n >= 1, got {tuple(x.shape)}")
     weights = next(network.parameters(), torch.empty(0))
@@ -68,12 +68,21 @@ def activations(
         network.eval()
         with torch.no_grad(), _reader(network, layers, maps) as read:
             for start in range(0, len(x), batch_size):
-                batch = torch.asarray(x[start : start + batch_size], device=weights.device, copy=True)
-                parts.append(read(batch.to(weights.dtype) if batch.is_floating_point() else batch))
+                batch = torch.asarray(x[start : start + batch_size], copy=True)
+                batch = batch.to(weights.dtype) if batch.is_floating_point() else batch
+                parts.append(read(batch.to(weights.device)))
     finally:
         for module, training in modes:
             module.training = training
     return [torch.cat(of_layer).numpy() for of_layer in zip(*parts, strict=True)]
+
+
+def _native(X: Any) -> np.ndarray:
+    """Lay an array out as PyTorch takes it: axes in order, bytes in the machine's order."""
+    x = np.ascontiguousarray(X)
+    if x.dtype.kind not in "biufc":
+        raise TypeError(f"X: expected an array of numbers, got dtype {x.dtype}")
+    return x.astype(x.dtype.newbyteorder("="), copy=False)
 
 
 @contextmanager

@@ -102,11 +102,13 @@ def dirichlet_prior(gamma: Float[Tensor, "n k"], alpha: float | Sequence[float] 
     ValueError
         If ``alpha`` is neither one positive number nor one a cluster.
     """
-    concentration = torch.as_tensor(alpha, dtype=gamma.dtype)  # numbers stay on the CPU, where a look costs no wait
+    concentration = torch.as_tensor(alpha, dtype=gamma.dtype)  # numbers stay on the CPU: no look at a GPU, no wait
     if concentration.shape not in ((), gamma.shape[1:]) or not (concentration > 0).all():
         raise ValueError(f"alpha: expected a positive number, or {gamma.shape[1]} of them, got {alpha!r}")
     # The floor, that of the authors' code, gives a cluster without samples a finite loss.
-    return ((1 - concentration.to(gamma.device)) * (gamma.mean(0) + 1e-10).log()).sum()
+    if concentration.ndim:
+        concentration = concentration.to(gamma.device, non_blocking=True)
+    return ((1 - concentration) * (gamma.mean(0) + 1e-10).log()).sum()
 
 
 @in_float32

@@ -48,10 +48,10 @@ def feature_weights(x: Float[Tensor, "n d"], labels: Int[Tensor, " n"]) -> Float
         raise ValueError("labels: expected at least two different labels, got one")
     within, between = torch.zeros_like(x[0]), torch.zeros_like(x[0])
     for i in range(len(x) - 1):
-        near = torch.exp(-((x[i + 1 :] - x[i]) ** 2))
+        far = -torch.expm1(-((x[i + 1 :] - x[i]) ** 2))  # 1 - exp would lose small differences
         same = (labels[i + 1 :] == labels[i]).to(x.dtype)
-        within += same @ near
-        between += (1 - same) @ (1 - near)
+        within += same @ (1 - far)
+        between += (1 - same) @ far
     return (within / alike * (between / unlike)).to(x.dtype)
 
 

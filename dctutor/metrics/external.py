@@ -7,7 +7,6 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import linear_sum_assignment
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 from sklearn.metrics.cluster import contingency_matrix
-from sklearn.utils import check_consistent_length, column_or_1d
 
 __all__ = ["Confusion", "ari", "clustering_accuracy", "confusion_matrix", "match_labels", "nmi", "scores"]
 
@@ -36,10 +35,11 @@ class Confusion(NamedTuple):
 
 
 def _labels(y_true: ArrayLike, labels: ArrayLike) -> tuple[NDArray, NDArray]:
-    truth, found = column_or_1d(np.asarray(y_true)), column_or_1d(np.asarray(labels))
-    check_consistent_length(truth, found)
-    if not truth.size:
-        raise ValueError("y_true: expected at least one label, got none")
+    truth, found = np.asarray(y_true), np.asarray(labels)
+    if truth.ndim != 1 or not truth.size:
+        raise ValueError(f"y_true: expected shape (n,) with n >= 1, got {truth.shape}")
+    if found.shape != truth.shape:
+        raise ValueError(f"labels: expected shape {truth.shape}, that of y_true, got {found.shape}")
     return truth, found
 
 
@@ -63,7 +63,7 @@ def confusion_matrix(y_true: ArrayLike, labels: ArrayLike) -> Confusion:
     Raises
     ------
     ValueError
-        If the lengths differ, or there is no sample.
+        If there is no sample, or the two are not of one shape (n,).
     """
     truth, found = _labels(y_true, labels)
     counts = np.asarray(contingency_matrix(truth, found))
@@ -90,7 +90,7 @@ def match_labels(y_true: ArrayLike, labels: ArrayLike) -> dict:
     Raises
     ------
     ValueError
-        If the lengths differ, or there is no sample.
+        If there is no sample, or the two are not of one shape (n,).
     """
     table = confusion_matrix(y_true, labels)
     return dict(zip(table.clusters.tolist(), table.classes[table.matched].tolist(), strict=False))
@@ -115,7 +115,7 @@ def clustering_accuracy(y_true: ArrayLike, labels: ArrayLike) -> float:
     Raises
     ------
     ValueError
-        If the lengths differ, or there is no sample.
+        If there is no sample, or the two are not of one shape (n,).
     """
     table = confusion_matrix(y_true, labels)
     return float(table.counts[table.matched, np.arange(len(table.matched))].sum() / table.counts.sum())
@@ -142,12 +142,12 @@ def nmi(y_true: ArrayLike, labels: ArrayLike, *, average: str = "arithmetic") ->
     Raises
     ------
     ValueError
-        If the lengths differ, there is no sample, or `average` is unknown.
+        If there is no sample, the two are not of one shape (n,), or `average` is unknown.
     """
     if average not in _MEANS:
         raise ValueError(f"average: expected one of {', '.join(map(repr, _MEANS))}, got {average!r}")
     truth, found = _labels(y_true, labels)
-    return float(normalized_mutual_info_score(truth, found, average_method=average))
+    return min(1.0, float(normalized_mutual_info_score(truth, found, average_method=average)))  # else 1 + rounding
 
 
 def ari(y_true: ArrayLike, labels: ArrayLike) -> float:
@@ -168,7 +168,7 @@ def ari(y_true: ArrayLike, labels: ArrayLike) -> float:
     Raises
     ------
     ValueError
-        If the lengths differ, or there is no sample.
+        If there is no sample, or the two are not of one shape (n,).
     """
     return float(adjusted_rand_score(*_labels(y_true, labels)))
 
@@ -192,6 +192,6 @@ def scores(y_true: ArrayLike, labels: ArrayLike) -> dict[str, float]:
     Raises
     ------
     ValueError
-        If the lengths differ, or there is no sample.
+        If there is no sample, or the two are not of one shape (n,).
     """
     return {"acc": clustering_accuracy(y_true, labels), "nmi": nmi(y_true, labels), "ari": ari(y_true, labels)}

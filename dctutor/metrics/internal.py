@@ -25,6 +25,9 @@ def _points(Z: ArrayLike, labels: ArrayLike) -> tuple[NDArray[np.float64], NDArr
         raise ValueError("Z: expected finite numbers, got NaN or infinity")
     if found.shape != (len(points),):
         raise ValueError(f"labels: expected shape ({len(points)},), one entry a row of Z, got shape {found.shape}")
+    # The scores know no origin and no unit, but scikit-learn's sums of squares and absolute tolerances do.
+    points = points - points.mean(0)
+    points /= np.abs(points).max() or 1.0
     return points, found, 2 <= len(np.unique(found)) <= len(points) - 1
 
 

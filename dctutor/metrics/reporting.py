@@ -39,7 +39,7 @@ class Report(dict[str, float]):
     def _rows(self) -> Iterator[tuple[str, str, str]]:
         yield "score", "value", "best"
         for key, value in self.items():
-            name, decimals, best = _SHOWN[key]
+            name, decimals, best = _SHOWN.get(key, (key, 3, ""))
             yield name, "undefined" if np.isnan(value) else f"{value:,.{decimals}f}", best
 
     def __repr__(self) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from dctutor._validation import check_integer, check_number
 from dctutor.plots._scatter import projector
 from dctutor.plots._style import COLOURS, as_labels, as_matrix, group_names
 from dctutor.snapshots import Snapshot
@@ -83,13 +84,13 @@ def embedding_animation(
 
     Raises
     ------
-    ValueError
-        If there is no snapshot, or snapshots or labels differ in shape.
+    TypeError, ValueError
+        If there is no snapshot, a number is not a positive one, or snapshots or labels differ in shape.
     """
     if not len(snapshots):
         raise ValueError("snapshots must hold at least one snapshot; got none.")
-    if not seconds > 0 or max_points < 1:
-        raise ValueError(f"seconds and max_points must be positive; got {seconds} and {max_points}.")
+    seconds = check_number("seconds", seconds, open_at_minimum=True)
+    max_points = check_integer("max_points", max_points, minimum=1)
     clouds = [as_matrix(f"snapshots[{i}].embedding", shot.embedding) for i, shot in enumerate(snapshots)]
     m, p = clouds[-1].shape
     centers = [np.empty((0, p)) if shot.centers is None else np.asarray(shot.centers, float) for shot in snapshots]

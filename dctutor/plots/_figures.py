@@ -1,6 +1,7 @@
 """Confusion matrices, training curves and comparisons."""
 
 from collections.abc import Mapping, Sequence
+from numbers import Real
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -65,7 +66,7 @@ def confusion(
                     colour = "white" if share[row, column] > 0.55 else INK
                     ax.text(column, row, f"{count}", ha="center", va="center", color=colour, fontsize=9)
         ax.set_xticks(range(len(clusters)), [str(cluster) for cluster in clusters])
-        ax.set_yticks(range(len(classes)), names)
+        ax.set_yticks(range(len(classes)), names, parse_math=False)
         ax.set(xlabel="cluster, in the order of its class", ylabel="class")
         ax.set_title(f"{counts[rows, range(len(rows))].sum() / len(y_true):.1%} in the framed cells")
         ax.spines[:].set_visible(False)
@@ -163,11 +164,15 @@ def compare(rows: Mapping[str, Mapping[str, float]], *, ax: Axes | None = None) 
     Raises
     ------
     ValueError
-        If there is no value to draw.
+        If there is no value to draw, or one is no finite number.
     """
     metrics = list(dict.fromkeys(metric for values in rows.values() for metric in values))
     if not metrics:
         raise ValueError("rows must hold at least one method with one metric; got none.")
+    for method, values in rows.items():
+        for metric, value in values.items():
+            if not isinstance(value, Real) or not np.isfinite(value):
+                raise ValueError(f"rows[{method!r}][{metric!r}] must be a finite number; got {value!r}.")
     thickness = 0.8 / len(metrics)
     with style():
         ax = axes_or_new(ax, 1.1 + len(rows) * (0.25 + 0.22 * len(metrics)))

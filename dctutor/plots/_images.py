@@ -6,6 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
+from dctutor._validation import check_integer
 from dctutor.plots._style import WIDTH, style
 
 
@@ -37,9 +38,7 @@ def prototypes(
     pictures = _pictures("images", images, image_shape)
     if titles is not None and len(titles) != len(pictures):
         raise ValueError(f"titles must have {len(pictures)} entries, one an image; got {len(titles)}.")
-    if ncols < 1:
-        raise ValueError(f"ncols must be at least 1; got {ncols}.")
-    ncols = min(ncols, len(pictures))
+    ncols = min(check_integer("ncols", ncols, minimum=1), len(pictures))
     nrows = -(-len(pictures) // ncols)
     with style():
         cell = min(WIDTH / ncols, 1.6)
@@ -95,7 +94,7 @@ def image_rows(rows: Mapping[str, np.ndarray], image_shape: tuple[int, ...]) -> 
 def _pictures(name: str, images: np.ndarray, image_shape: tuple[int, ...]) -> np.ndarray:
     """(k, d) or (k, C, H, W) -> (k, H, W) or (k, H, W, 3), clipped to [0, 1]."""
     array = np.asarray(images, dtype=float)
-    if len(image_shape) != 3 or image_shape[0] not in (1, 3):
+    if image_shape is None or len(image_shape) != 3 or image_shape[0] not in (1, 3):
         raise ValueError(f"image_shape must be (C, H, W) with 1 or 3 channels; got {image_shape}.")
     if not len(array) or array.shape[1:] not in {(int(np.prod(image_shape)),), tuple(image_shape)}:
         raise ValueError(

@@ -14,7 +14,7 @@ from dctutor.plots._style import COLOURS, INK, MARKERS, as_labels, as_matrix, ax
 _HALO = [effects.withStroke(linewidth=3, foreground="white")]
 _NAME: dict[str, Any] = {
     **{"textcoords": "offset points", "ha": "center", "va": "center"},
-    **{"fontsize": 10, "weight": "bold", "zorder": 4},
+    **{"fontsize": 10, "weight": "bold", "zorder": 4, "parse_math": False},
 }
 
 

@@ -87,3 +87,27 @@ def test_module_reconstructs_with_its_centroids_and_starts_from_given_ones(mixtu
     assert_close(module.assign(mu[:3]), logits, rtol=1e-4, atol=1e-4)
     assert_close(module(x), module.assign(x) @ mu[:3])
     assert torch.isfinite(module.assign(torch.full((1, 3), 3e38))).all()
+
+
+@pytest.mark.parametrize("by_name", [False, True])
+def test_terms_leave_reduced_precision(by_name):
+    generator = torch.Generator().manual_seed(2)
+    x, mu = torch.randn(300, 3, generator=generator).bfloat16(), torch.randn(4, 3, generator=generator).bfloat16()
+    gamma = torch.randn(300, 4, generator=generator).softmax(1).bfloat16()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        if by_name:
+            found = [clustering_module(x=x, gamma=gamma, centers=mu, alpha=2.0), orthonormality(centers=mu)]
+        else:
+            found = [clustering_module(x, gamma, mu, 2.0), orthonormality(mu)]
+    exact = [clustering_module(x.double(), gamma.double(), mu.double(), 2.0), orthonormality(mu.double())]
+    for narrow, wide in zip(found, exact, strict=True):
+        assert narrow.dtype == torch.float32
+        assert_close(narrow.double(), wide, rtol=1e-5, atol=1e-5)
+
+
+def test_autocast_of_the_arguments_device_is_left_also_by_name(monkeypatch):
+    seen, autocast = [], torch.autocast
+    monkeypatch.setattr(torch, "autocast", lambda device, **rest: (seen.append(device), autocast("cpu", **rest))[1])
+    for call in (lambda m: orthonormality(m), lambda m: orthonormality(centers=m)):
+        call(torch.eye(2, device="meta"))
+    assert seen == ["meta", "meta"]

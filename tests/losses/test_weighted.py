@@ -36,6 +36,22 @@ def test_a_plain_double_loop(dtype):
     assert weights.dtype is dtype and weights[2] == 0
 
 
+def test_small_differences_count_in_float32():
+    rng = np.random.default_rng(0)
+    x, labels = rng.normal(0, 1e-4, (40, 3)), rng.integers(0, 3, 40)
+    weights = feature_weights(torch.tensor(x, dtype=torch.float32), torch.from_numpy(labels))
+    np.testing.assert_allclose(weights, plain(x, labels), rtol=1e-3)
+
+
+def test_weights_carry_no_gradient_and_leave_reduced_precision():
+    x, labels = torch.rand(40, 3, generator=GENERATOR, requires_grad=True), torch.arange(40) % 3
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        weights = feature_weights(x, labels)
+        loss = weighted_reconstruction(x.detach().bfloat16(), x.detach().flip(0).bfloat16(), weights)
+    assert not weights.requires_grad and weights.dtype == loss.dtype == torch.float32
+    np.testing.assert_allclose(weights, plain(x.detach().double().numpy(), labels), rtol=1e-5)
+
+
 def test_values_by_hand():
     x = torch.tensor([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0], [9.0, 9.0]])
     weights = feature_weights(x, torch.tensor([0, 0, 7, 7, -1]))

@@ -138,3 +138,12 @@ def test_the_mixed_centroids_keep_their_digits():
     assert mixed.dtype == torch.float32
     expected = gamma.numpy() @ module.centers.detach().numpy()
     np.testing.assert_allclose(mixed.detach(), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_joint_training_sees_damaged_inputs(pretrained):
+    settings = {"autoencoder": pretrained.network_, "precision": "float32", "epochs": 1, "module_epochs": 0}
+    losses = [
+        small(AECM, **settings, joint_noise=noise).fit(X).history_["cluster"]["reconstruction"][0]
+        for noise in (0.0, 0.5)
+    ]
+    assert losses[1] > 1.05 * losses[0]

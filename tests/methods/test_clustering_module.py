@@ -108,3 +108,21 @@ def test_the_last_epoch_is_averaged():
 def test_init_is_one_of_two():
     with pytest.raises(ValueError, match="init: expected 'rand' or 'pre', got 'kmeans'"):
         small(ClusteringModule, init="kmeans").fit(X)
+
+
+def test_constant_data_have_no_spread_of_their_own():
+    still = np.full((5000, 4), 1.7, dtype=np.float32)
+    fitted = small(ClusteringModule, epochs=1, batch_size=1000).fit(still)
+    assert fitted.network_.spread == 1
+    assert not fitted.transform(still[:3]).any()
+
+
+def test_the_learning_rate_falls_to_a_hundredth(monkeypatch):
+    seen = []
+    minimize = Loop.minimize
+    monkeypatch.setattr(
+        Loop, "minimize", lambda self, loss, opt: (seen.append(opt.param_groups[0]["lr"]), minimize(self, loss, opt))
+    )
+    small(ClusteringModule, epochs=4, learning_rate=0.5, batch_size=30).fit(X)
+    steps = 4 * 4
+    np.testing.assert_allclose(seen[:steps], 0.5 * np.linspace(1, 0.01, steps))

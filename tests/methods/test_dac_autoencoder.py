@@ -93,8 +93,8 @@ def test_clusters_of_new_samples_are_those_of_k_means_on_their_codes():
         (X, "y: expected one label a sample"),
         (X[:, 0], "y: expected classes, .* Unknown label type: continuous"),
         (np.where(np.arange(120) == 3, np.nan, 1.0), "y: expected one label a sample; Input y contains NaN"),
-        (np.zeros(120), r"y: expected two classes, and one twice, among m=1000, got \[0, 0"),
-        (np.where(np.arange(120) < 10, np.arange(120), -1), r"y: expected two classes, .* got \[[0-9]\D"),
+        (np.zeros(120), "y: expected two classes, and one twice, got 1"),
+        (np.where(np.arange(120) < 10, np.arange(120), -1), "y: expected two classes, and one twice, got 10"),
     ],
 )
 def test_labels_that_will_not_do(y, message):

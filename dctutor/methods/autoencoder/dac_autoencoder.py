@@ -107,7 +107,7 @@ class DeepAutoencoderClustering(DeepClusterer):
         def weigh() -> bool:  # eq. 5: before the first step from labels, later from pseudo-labels
             loop.state.setdefault("weights", torch.ones_like(loop.x[0]))
             if loop.steps > 0 or loop.y is not None:
-                index = (torch.ones(len(loop.x)) if loop.y is None else loop.y.cpu() != -1).nonzero().squeeze(1)
+                index = (torch.ones(len(loop.x)) if loop.y is None else loop.y.cpu() != -1).nonzero()[:, 0]
                 index = index[torch.randperm(len(index), generator=loop.generator)[: self.m]].to(loop.device)
                 x = loop.x[index]
                 labels = self._groups(loop.map(autoencoder.encode, x), loop)[1] if loop.y is None else loop.y[index]
@@ -115,7 +115,7 @@ class DeepAutoencoderClustering(DeepClusterer):
                     w = feature_weights(autoencoder.to_unit(x), labels)
                     loop.state["weights"] = w / w.mean() if w.any() else torch.ones_like(w)
                 elif loop.y is not None:
-                    raise ValueError(f"y: expected two classes, and one twice, among m={self.m}, got {labels.tolist()}")
+                    raise ValueError(f"y: expected two classes, and one twice, got {len(set(labels.tolist()))}")
             return False  # never the end of training
 
         def step(index: Tensor) -> dict[str, Tensor]:

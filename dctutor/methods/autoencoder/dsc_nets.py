@@ -101,8 +101,8 @@ class DSCNet(ConvolutionalClusterer):
         if self.norm not in ("l1", "l2"):
             raise ValueError(f'norm: expected "l1" or "l2", got {self.norm!r}')
         for name in ("lambda1", "lambda2", "rho", "alpha", "learning_rate"):
-            limit = np.nextafter(1, 2) if name == "rho" else np.inf
-            check_number(name, getattr(self, name), below=limit, open_at_minimum=not name.startswith("lambda"))
+            limit = 1 if name == "rho" else None
+            check_number(name, getattr(self, name), maximum=limit, open_at_minimum=not name.startswith("lambda"))
         for name in ("epochs", "subspace_dim", "max_samples"):
             check_integer(name, getattr(self, name), minimum=1)
 
