@@ -92,3 +92,17 @@ def test_the_responsibilities_are_those_of_the_centroids_that_are_returned():
     found = round_mixture(X, START, variance=0.4, max_iter=1)
     logits = -((X[:, None] - found.centers) ** 2).sum(2) / 0.8
     np.testing.assert_allclose(found.gamma, softmax(logits, axis=1), atol=1e-9)
+
+
+def test_a_prior_comes_with_a_least_variance():
+    scatter = np.square(X - X.mean(0)).sum(1).mean()
+    bare, floor = (round_mixture(X, START, alpha=1.3, variance=v).gamma for v in (0.0, 5e-5 * scatter))
+    np.testing.assert_allclose(bare, floor, atol=1e-6)
+
+
+def test_it_ends_when_the_centroids_rest():
+    assert len(round_mixture(X, START, tol=1e9).objective) == 1
+    steps = len(round_mixture(X, START).objective)
+    assert 1 < steps < 300
+    with pytest.raises(TypeError, match="^tol: expected a number"):
+        round_mixture(X, START, tol="small")

@@ -126,3 +126,11 @@ def test_the_learning_rate_falls_to_a_hundredth(monkeypatch):
     small(ClusteringModule, epochs=4, learning_rate=0.5, batch_size=30).fit(X)
     steps = 4 * 4
     np.testing.assert_allclose(seen[:steps], 0.5 * np.linspace(1, 0.01, steps))
+
+
+def test_pre_takes_one_pass_of_k_means(monkeypatch):
+    asked = {}
+    true = "dctutor.methods.mixture.clustering_module.kmeans"
+    monkeypatch.setattr(true, lambda z, k, generator, **settings: (asked.update(settings), z[:k].numpy())[1])
+    small(ClusteringModule, init="pre", epochs=1).fit(X)
+    assert asked == {"n_init": 1, "max_iter": 1}

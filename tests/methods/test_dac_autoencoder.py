@@ -9,6 +9,7 @@ from small_fits import blobs, small
 
 from dctutor import DEC, DeepAutoencoderClustering, DeepClusterer
 from dctutor.losses import feature_weights
+from dctutor.training import Loop
 
 X, TRUTH = blobs()
 NOISE = np.random.default_rng(1).random((120, 4))
@@ -121,3 +122,12 @@ def test_weights_are_saved(tmp_path):
     loaded = DeepClusterer.load(tmp_path / "model")
     assert np.array_equal(loaded.feature_weights_, fitted.feature_weights_)
     assert np.array_equal(loaded.cluster(MIXED), fitted.cluster(MIXED))
+
+
+def test_the_learning_rate_falls_to_nothing(monkeypatch):
+    seen, minimize = [], Loop.minimize
+    monkeypatch.setattr(
+        Loop, "minimize", lambda self, loss, opt: (seen.append(opt.param_groups[0]["lr"]), minimize(self, loss, opt))
+    )
+    small(DeepAutoencoderClustering, epochs=4, learning_rate=0.01, batch_size=40).fit(X)
+    np.testing.assert_allclose(seen, 0.01 * np.linspace(1, 0, 12), atol=1e-9)
