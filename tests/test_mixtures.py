@@ -104,5 +104,5 @@ def test_it_ends_when_the_centroids_rest():
     assert len(round_mixture(X, START, tol=1e9).objective) == 1
     steps = len(round_mixture(X, START).objective)
     assert 1 < steps < 300
-    with pytest.raises(TypeError, match="^tol: expected a number"):
+    with pytest.raises(TypeError, match=r"^tol: expected a number"):
         round_mixture(X, START, tol="small")

@@ -92,6 +92,16 @@ def test_page_fits_a_phone(visit: Visit) -> None:
     assert visit.page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"], too_wide
 
 
+def test_code_fits_a_laptop(visit: Visit) -> None:
+    visit.page.set_viewport_size(DESKTOP)
+    cut = visit.page.evaluate(
+        """() => [...document.querySelectorAll('.cell_input pre')]
+            .filter(code => code.offsetParent && code.scrollWidth > code.clientWidth + 1)
+            .map(code => code.innerText)"""
+    )
+    assert cut == []
+
+
 def test_images_have_alternative_text(visit: Visit) -> None:
     alternatives = visit.page.eval_on_selector_all("article img", "all => all.map(i => [i.src.slice(0, 80), i.alt])")
     # Where a figure has no text, Sphinx puts its file name.
