@@ -67,11 +67,14 @@ class PretrainedClusterer(DeepClusterer):
             raise TypeError(f"autoencoder: expected an Autoencoder or None, got {self.autoencoder!r}")
 
     def _build_network(self, n_features: int) -> nn.Module:
+        return self._build_autoencoder(n_features)
+
+    def _build_autoencoder(self, n_features: int) -> Autoencoder:
         return Autoencoder(n_features, self.widths, self.weight_init)
 
     def _untrained(self, loop: Loop) -> Autoencoder:
         """Return the registered autoencoder with its first weights."""
-        network = loop.build(lambda: Autoencoder(loop.x.shape[1], self.widths, self.weight_init))
+        network = loop.build(lambda: self._build_autoencoder(loop.x.shape[1]))
         loop.register(network=network)
         return network
 

@@ -10,7 +10,7 @@ from torch.optim.swa_utils import AveragedModel
 from dctutor import losses
 from dctutor._kmeans import kmeans
 from dctutor._validation import check_integer, check_number
-from dctutor.architectures import Autoencoder, MixtureAutoencoder
+from dctutor.architectures import MixtureAutoencoder
 from dctutor.architectures.pretraining import mask
 from dctutor.methods._averaging import average_epoch
 from dctutor.methods._pretrained import PretrainedClusterer
@@ -98,7 +98,7 @@ class AECM(PretrainedClusterer):
             check_integer(name, getattr(self, name), minimum=least)
 
     def _build_network(self, n_features: int) -> MixtureAutoencoder:
-        return MixtureAutoencoder(Autoencoder(n_features, self.widths), self.n_clusters)
+        return MixtureAutoencoder(self._build_autoencoder(n_features), self.n_clusters)
 
     def _train(self, loop: Loop) -> tuple[MixtureAutoencoder, Tensor]:
         autoencoder = self._pretrained(loop) if self.init == "pre" else self._untrained(loop)
