@@ -1,10 +1,11 @@
 """What the networks of this folder share: argument checks, initial weights, the precision of the last layer."""
 
 from collections.abc import Callable, Sequence
-from numbers import Integral
 
 import torch
 from torch import Tensor, nn
+
+from dctutor._validation import check_integer
 
 __all__ = ["Activation", "check_image", "check_weight_init", "check_widths", "full_precision", "glorot", "unchanged"]
 
@@ -17,11 +18,10 @@ def unchanged(x: Tensor) -> Tensor:
 
 
 def check_widths(name: str, widths: Sequence[int], *, minimum: int = 1) -> tuple[int, ...]:
-    """Return ``widths`` as a tuple, or raise ValueError if one is not positive or there are too few."""
-    if len(widths) < minimum or any(not isinstance(width, Integral) or width < 1 for width in widths):
-        wanted = "at least one layer, all of positive width" if minimum else "positive widths, or none"
-        raise ValueError(f"{name}: expected {wanted}, got {tuple(widths)}")
-    return tuple(widths)
+    """Return ``widths`` as a tuple, or raise naming the argument: positive integers, and enough of them."""
+    if len(widths) < minimum:
+        raise ValueError(f"{name}: expected at least one layer, all of positive width, got {tuple(widths)}")
+    return tuple(check_integer(name, width, minimum=1) for width in widths)
 
 
 def check_image(image_shape: Sequence[int], kernel_size: int) -> tuple[int, int, int]:

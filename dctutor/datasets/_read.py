@@ -119,7 +119,10 @@ def read_hapt(folder: Path, split: str) -> tuple[np.ndarray, np.ndarray]:
     if X.ndim != 2 or X.shape[1] != N_HAPT_FEATURES:
         raise _damaged(table, f"expected {N_HAPT_FEATURES} features a row, found shape {X.shape}")
     if y.shape != (len(X),):
-        raise _damaged(table, f"it has {len(X)} rows and {labels.name} {y.size}, so that one is damaged; delete both")
+        raise DatasetUnavailableError(
+            f"The data files {table} and {labels} do not fit together: {len(X)} rows, {y.size} labels. Delete both and"
+            " load the data set again to fetch new copies."
+        )
     if not np.all(np.abs(X) <= 1.001):  # NaN fails this too
         raise _damaged(table, "a value is outside [-1, 1]")
     if y.min() < 1 or y.max() > N_HAPT_CLASSES:

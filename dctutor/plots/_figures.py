@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from numbers import Real
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -143,8 +144,8 @@ def _curves(ax: Axes, table: Mapping[str, Sequence[float]], clock: str, drawn: S
         ax.set_ylabel(drawn[0])
     else:
         ax.set_ylabel("loss" if "loss" in drawn else "")
-        # Many curves leave a legend no room: it goes below the panel.
-        ax.legend(**{"loc": "upper center", "bbox_to_anchor": (0.5, -0.2), "ncols": 2} if len(drawn) > 3 else {})
+        below: dict[str, Any] = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.2), "ncols": 2}
+        ax.legend(**below if len(drawn) > 3 else {})  # many curves leave no room among them
 
 
 def compare(rows: Mapping[str, Mapping[str, float]], *, ax: Axes | None = None) -> Axes:

@@ -142,7 +142,7 @@ def test_denoising_rebuilds_the_clean_image_better_after_training():
         (lambda: CNN((28, 28)), r"image_shape: expected \(channels, height, width\).*got \(28, 28\)"),
         (lambda: CNN((1, 0, 28)), "image_shape: "),
         (lambda: CNN((1, 28, 28), channels=()), "channels: expected at least one layer"),
-        (lambda: CNN((1, 28, 28), channels=(4, 0)), r"channels: .*got \(4, 0\)"),
+        (lambda: CNN((1, 28, 28), channels=(4, 0)), "channels: expected an integer of at least 1, got 0"),
         (lambda: CNN((1, 28, 28), embedding_dim=0), "embedding_dim: "),
         (lambda: CNN((1, 28, 28), kernel_size=4), "kernel_size: expected an odd positive number, got 4"),
         (lambda: TransposedCNN(0, (1, 28, 28)), "embedding_dim: "),

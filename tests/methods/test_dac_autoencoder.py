@@ -94,8 +94,8 @@ def test_clusters_of_new_samples_are_those_of_k_means_on_their_codes():
         (X, "y: expected one label a sample"),
         (X[:, 0], "y: expected classes, .* Unknown label type: continuous"),
         (np.where(np.arange(120) == 3, np.nan, 1.0), "y: expected one label a sample; Input y contains NaN"),
-        (np.zeros(120), "y: expected two classes, and one twice, got 1"),
-        (np.where(np.arange(120) < 10, np.arange(120), -1), "y: expected two classes, and one twice, got 10"),
+        (np.zeros(120), "y: expected 2 classes, one twice, in m=1000; got 1 in 120"),
+        (np.where(np.arange(120) < 10, np.arange(120), -1), "y: expected 2 classes, .* got 10 in 10"),
     ],
 )
 def test_labels_that_will_not_do(y, message):

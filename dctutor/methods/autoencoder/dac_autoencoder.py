@@ -111,11 +111,11 @@ class DeepAutoencoderClustering(DeepClusterer):
                 index = index[torch.randperm(len(index), generator=loop.generator)[: self.m]].to(loop.device)
                 x = loop.x[index]
                 labels = self._groups(loop.map(autoencoder.encode, x), loop)[1] if loop.y is None else loop.y[index]
-                if 1 < labels.unique().numel() < len(labels):  # else one group, or no pair in any
+                if 1 < (classes := labels.unique().numel()) < len(labels):  # else one group, or no pair in any
                     w = feature_weights(autoencoder.to_unit(x), labels)
                     loop.state["weights"] = w / w.mean() if w.any() else torch.ones_like(w)
                 elif loop.y is not None:
-                    raise ValueError(f"y: expected two classes, and one twice, got {len(set(labels.tolist()))}")
+                    raise ValueError(f"y: expected 2 classes, one twice, in m={self.m}; got {classes} in {len(index)}")
             return False  # never the end of training
 
         def step(index: Tensor) -> dict[str, Tensor]:
