@@ -42,12 +42,13 @@ def check_number(
     return number
 
 
-def check_sizes(name: str, value: Any) -> None:
-    """Raise TypeError / ValueError naming the argument, unless ``value`` is a sequence of positive sizes of layers."""
-    if not isinstance(value, Sequence) or isinstance(value, str) or not value:
+def check_sizes(name: str, value: Any, *, minimum: int = 1) -> tuple[int, ...]:
+    """Return the sizes of layers, so many at least, or raise TypeError / ValueError naming the argument."""
+    if not isinstance(value, Sequence) or isinstance(value, str):
         raise TypeError(f"{name}: expected a sequence of sizes of layers, got {value!r}")
-    for size in value:
-        check_integer(name, size, minimum=1)
+    if len(value) < minimum:
+        raise ValueError(f"{name}: expected at least one layer, got {value!r}")
+    return tuple(check_integer(name, size, minimum=1) for size in value)
 
 
 def known_labels(y: Any, n_samples: int) -> NDArray[np.int64] | None:
@@ -65,6 +66,7 @@ def known_labels(y: Any, n_samples: int) -> NDArray[np.int64] | None:
     if len(labels) != n_samples:
         raise ValueError(f"y: expected a label, or -1, for each of {n_samples} samples, got {len(labels)}")
     numbers = np.unique(labels, return_inverse=True)[1].astype(np.int64)
-    unknown = labels == -1 if labels.dtype.kind in "biuf" else np.zeros(n_samples, dtype=bool)
+    # NumPy makes strings of ["a", "b", -1].
+    unknown = labels == -1 if labels.dtype.kind in "biuf" else labels.astype(str) == "-1"
     numbers[unknown] = -1
     return None if unknown.all() else numbers

@@ -1,6 +1,7 @@
 """The scikit-learn estimator that every method of the book is."""
 
 import os
+import warnings
 from abc import ABC, abstractmethod
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar, Self
@@ -78,6 +79,7 @@ class DeepClusterer(Fitted, ABC):
     # Names of the fitted arrays that a method has beside those above, for saving.
     _arrays: ClassVar[tuple[str, ...]] = ()
     takes_labels: ClassVar[bool] = False  # whether `fit` looks at y
+    _subtracts_means: ClassVar[bool] = False
 
     n_clusters: int = 10
     _: KW_ONLY
@@ -121,7 +123,8 @@ class DeepClusterer(Fitted, ABC):
         Parameters
         ----------
         X : array-like of shape (n, d), (n, H, W) or (n, C, H, W)
-            Samples; images may keep their shape. Computed in float32.
+            Samples; images may keep their shape. Computed in float32. Only one factor is taken out, ``scale_``: where
+            features lie far from 0 beside their spread, subtract their means first; a warning says so.
         y : array-like of shape (n,), optional
             Ignored, but by methods whose ``takes_labels`` is true: the class of each sample, -1 where it is unknown.
 
@@ -162,6 +165,14 @@ class DeepClusterer(Fitted, ABC):
         # Below the smallest normal float32, the scale would overflow: such data is zero.
         self.scale_ = 1 / power**0.5 if power**0.5 > np.finfo(np.float32).tiny else 1.0
         x = x * np.float32(self.scale_)
+        constant = float(np.mean(np.square(x.mean(0, dtype=np.float64))))
+        # Pictures share most of their brightness, and a network's first layer deals with that much.
+        if not self._subtracts_means and (constant > 0.98 or (self.image_shape_ is None and constant > 0.9)):
+            warnings.warn(
+                f"X: {constant:.0%} of its mean square is that of its features' means, which can hide the clusters;"
+                " subtract the means first, for example with StandardScaler(with_std=False)",
+                stacklevel=3,
+            )
         self.snapshot_index_ = np.linspace(0, len(x) - 1, min(len(x), 1000)).astype(np.intp)
         checkpoint = None
         if self.checkpoint is not None:
@@ -184,6 +195,7 @@ class DeepClusterer(Fitted, ABC):
         self.history_, self.snapshots_, self.n_iter_ = loop.history, loop.snapshots, loop.epochs
         loop.check_finite(embedding=torch.from_numpy(self._batched(self._embed, x)), centers=centers)
         self.labels_ = self._label(x)
+        self._fitted_with = saving.parameters(self)  # `set_params` may prepare the next fit before this one is saved
         self.seconds_ = loop.seconds
 
     def _seed(self) -> int:

@@ -95,8 +95,7 @@ class Fitted(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
 
     def transform(self, X: ArrayLike) -> Floats:
         """Embedding, shape (n, p). ``X`` as in `predict`."""
-        check_is_fitted(self)
-        return self._batched(self._embed, self._scaled(X))
+        return self._codes(X)
 
     def inverse_transform(self, Z: ArrayLike) -> Floats:
         """Decode embedded points to inputs, in the units of ``X``.
@@ -112,7 +111,7 @@ class Fitted(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
             Their reconstructions.
         """
         check_is_fitted(self)
-        z = check_array(Z, dtype=np.float32, input_name="Z")
+        z = check_array(Z, dtype=np.float32, order="C", copy=True, input_name="Z")
         width = self.cluster_centers_.shape[1]
         if z.shape[1] != width:
             raise ValueError(f"Z: expected width {width}, got {z.shape[1]}")
@@ -179,6 +178,11 @@ class Fitted(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
 
     def _scaled(self, X: ArrayLike) -> Floats:
         return self._validate(X, reset=False) * np.float32(self.scale_)
+
+    def _codes(self, X: ArrayLike) -> Floats:
+        # `transform`, which scikit-learn wraps, may return a table.
+        check_is_fitted(self)
+        return self._batched(self._embed, self._scaled(X))
 
     def _soft_assignments(self, x: Floats) -> Floats:
         def assign(batch: Tensor) -> Tensor:

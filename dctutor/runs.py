@@ -4,9 +4,8 @@ import json
 import os
 import platform
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +37,9 @@ PROFILES: dict[str, dict[str, Any]] = {
         "epochs": 20,
     },
 }
+
+_OF_THE_DATA = {"n_clusters", "image_shape"}  # `run` fills them in
+_OF_THE_RUN = {"random_state", "checkpoint", "checkpoint_seconds", "verbose"}
 
 
 def run(
@@ -95,36 +97,28 @@ def run(
         raise ValueError(f"method: expected one of {', '.join(methods.__all__)}, got {method!r}")
     if profile not in PROFILES:
         raise ValueError(f"profile: expected one of {', '.join(PROFILES)}, got {profile!r}")
-    folder, seed, labels = Path(folder), int(seed), check_integer("labels", labels, minimum=0)
+    folder, seed = Path(folder), check_integer("seed", seed, minimum=0)
+    labels = check_integer("labels", labels, minimum=0)
     settings = _recordable(settings or {})
     where = split if fit_on is None else f"{fit_on}-{split}"
     told = f"-labels{labels}" if labels else ""
     name = f"{method}-{dataset}-{where}{told}-{profile}-{seed}".lower()
     path, checkpoint = folder / f"{name}.json", folder / f".{name}.checkpoint"
-    if path.exists():
-        result = json.loads(path.read_text())
-        there, words = result["config"], shlex.split(result["command"])
-        set_then = {word.partition("=")[0] for option, word in pairwise(words) if option == "--set"}
-        for key in sorted(set_then | settings.keys()):
-            value = plain(settings.get(key, "the default"))
-            if key not in there or there[key] != value:
-                raise ValueError(
-                    f"settings: {path} holds a run with {key}={there.get(key)!r}, not {value!r};"
-                    " name another folder, or delete it"
-                )
-        return path, False
-    data = load_dataset(dataset, split)
-    fitted = data if fit_on is None else load_dataset(dataset, fit_on)
-    folder.mkdir(parents=True, exist_ok=True)
     made = getattr(methods, method)
     known = made().get_params()
-    y = _some_labels(method, fitted.y, labels, seed)
-    of_data = {"n_clusters": len(data.label_names), "image_shape": data.image_shape}
-    of_data = {key: value for key, value in of_data.items() if key in known}
     chosen = {key: value for key, value in PROFILES[profile].items() if key in known} | settings
     unknown = sorted(chosen.keys() - known.keys())
     if unknown:
         raise ValueError(f"settings: {method} does not take {', '.join(unknown)}")
+    if path.exists():
+        _check_same(path, known | chosen, known.keys() - _OF_THE_RUN - (_OF_THE_DATA - settings.keys()))
+        return path, False
+    data = load_dataset(dataset, split)
+    fitted = data if fit_on is None else load_dataset(dataset, fit_on)
+    folder.mkdir(parents=True, exist_ok=True)
+    y = _some_labels(method, fitted.y, labels, seed)
+    of_data = {"n_clusters": len(data.label_names), "image_shape": data.image_shape}
+    of_data = {key: value for key, value in of_data.items() if key in known}
     estimator = made(**{**of_data, **chosen, "random_state": seed, "checkpoint": checkpoint})
     forget_peak_memory()
     try:
@@ -164,6 +158,21 @@ def run(
     partial.replace(path)
     checkpoint.unlink(missing_ok=True)
     return path, True
+
+
+def _check_same(path: Path, wanted: Mapping[str, Any], keys: Iterable[str]) -> None:
+    """Raise ValueError if the run that ``path`` holds has other arguments, or if it holds none."""
+    try:
+        there = json.loads(path.read_text())["config"]
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"folder: {path} does not hold a whole run; delete it") from error
+    for key in sorted(keys):
+        value = plain(wanted[key])
+        if there.get(key, value) != value:
+            raise ValueError(
+                f"settings: {path} holds a run with {key}={there[key]!r}, not {value!r};"
+                " ask for it with --set, name another folder, or delete it"
+            )
 
 
 def _recordable(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ import inspect
 import json
 import os
 import warnings
+from collections.abc import Sequence
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -15,12 +16,12 @@ from torch import nn
 
 from dctutor.devices import resolve_device, resolve_precision
 from dctutor.snapshots import from_tensors, to_tensors
-from dctutor.storage import FileFormatError, read_file, write_file
+from dctutor.storage import FileFormatError, raw_bytes, read_file, write_file
 
 if TYPE_CHECKING:
     from dctutor.estimator import DeepClusterer
 
-__all__ = ["fingerprint", "load", "plain", "save"]
+__all__ = ["fingerprint", "load", "parameters", "plain", "save"]
 
 _ARRAYS = ("cluster_centers_", "labels_", "snapshot_index_")
 Estimator = TypeVar("Estimator", bound="DeepClusterer")
@@ -34,12 +35,13 @@ def plain(value: Any) -> Any:
         return str(value)
     if isinstance(value, np.generic):
         return value.item()
-    if isinstance(value, list | tuple):
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
         return [plain(item) for item in value]
     return value if isinstance(value, str | int | float | bool | None) else None
 
 
-def _parameters(estimator: "DeepClusterer") -> dict[str, Any]:
+def parameters(estimator: "DeepClusterer") -> dict[str, Any]:
+    """Arguments of an estimator, as JSON can hold them."""
     return {name: plain(value) for name, value in estimator.get_params(deep=False).items()}
 
 
@@ -47,22 +49,22 @@ def fingerprint(
     estimator: "DeepClusterer", x: NDArray[np.float32], seed: int, y: NDArray[np.int64] | None = None
 ) -> str:
     """Name a fit by its method, its data and the arguments that change its result."""
-    parameters = _parameters(estimator)
+    arguments = parameters(estimator)
     for name in ("verbose", "checkpoint", "checkpoint_seconds"):
-        del parameters[name]
+        del arguments[name]
     # A RandomState instance is known by what it gives; without a seed, any checkpoint's will do.
-    parameters["random_state"] = None if estimator.random_state is None else seed
+    arguments["random_state"] = None if estimator.random_state is None else seed
     device = resolve_device(estimator.device)
-    parameters |= {"device": device.type, "precision": str(resolve_precision(estimator.precision, device))}
+    arguments |= {"device": device.type, "precision": str(resolve_precision(estimator.precision, device))}
     data = [x.shape, estimator.image_shape_, hashlib.sha256(x.tobytes()).hexdigest()]
-    facts = [type(estimator).__name__, parameters, *data]
+    facts = [type(estimator).__name__, arguments, *data]
     if y is not None:
         facts.append(hashlib.sha256(y.tobytes()).hexdigest())
     for value in estimator.get_params(deep=False).values():
         if isinstance(value, nn.Module):
             total = hashlib.sha256()
             for tensor in value.state_dict().values():
-                total.update(tensor.detach().cpu().numpy().tobytes())
+                total.update(raw_bytes(tensor.detach().cpu()))
             facts.append(total.hexdigest())
     return json.dumps(facts)
 
@@ -76,7 +78,7 @@ def save(estimator: "DeepClusterer", path: str | os.PathLike[str]) -> None:
     facts = {
         "method": type(estimator).__name__,
         "version": version("dctutor"),
-        "parameters": _parameters(estimator),
+        "parameters": estimator._fitted_with,
         "n_features_in_": estimator.n_features_in_,
         "feature_names_in_": list(getattr(estimator, "feature_names_in_", ())),
         "image_shape_": estimator.image_shape_,
@@ -102,8 +104,8 @@ def load(cls: type[Estimator], path: str | os.PathLike[str]) -> Estimator:
         raise FileFormatError(f"path: expected a saved {cls.__name__}, got one of {name!r}")
     try:
         # JSON has no tuples; the arguments that are sequences are tuples.
-        parameters = {k: tuple(v) if isinstance(v, list) else v for k, v in facts["parameters"].items()}
-        estimator = found(**parameters)
+        estimator = found(**{k: tuple(v) if isinstance(v, list) else v for k, v in facts["parameters"].items()})
+        estimator._fitted_with = facts["parameters"]
         shape = facts["image_shape_"]
         estimator.image_shape_ = None if shape is None else tuple(shape)
         with torch.random.fork_rng(devices=[]):  # first weights, drawn and then replaced

@@ -11,15 +11,15 @@ or a factor on the learning rate. It keeps no state, so a resumed fit finds it w
 import math
 from collections.abc import Callable
 
+from dctutor._validation import check_number
+
 __all__ = ["Schedule", "constant", "cosine", "linear", "one_cycle", "pretrain_then_finetune", "sigmoid"]
 
 Schedule = Callable[[float], float]
 
 
 def _unit(name: str, value: float) -> float:
-    if not 0 <= value <= 1:
-        raise ValueError(f"{name}: expected a number in [0, 1], got {value!r}")
-    return float(value)
+    return check_number(name, value, maximum=1)
 
 
 def constant(alpha: float) -> Schedule:
@@ -181,7 +181,7 @@ def one_cycle(warmup: float = 0.3, start: float = 0.04, end: float = 1e-4) -> Sc
     warmup : float
         The share of training spent rising, in [0, 1].
     start, end : float
-        The factor at progress 0 and at progress 1, in [0, 1].
+        The factor at progress 0 (with no warm-up, that is 1) and at progress 1, in [0, 1].
 
     Returns
     -------

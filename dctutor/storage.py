@@ -16,7 +16,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-__all__ = ["FileFormatError", "read_file", "write_file"]
+__all__ = ["FileFormatError", "raw_bytes", "read_file", "write_file"]
 
 
 class FileFormatError(ValueError):
@@ -26,11 +26,15 @@ class FileFormatError(ValueError):
 def _digest(tensors: Mapping[str, Tensor], facts: str) -> str:
     total = hashlib.sha256(facts.encode())
     for name in sorted(tensors):
-        array = tensors[name].contiguous()
+        array = tensors[name]
         total.update(f"{name}|{array.dtype}|{tuple(array.shape)}|".encode())
-        if array.numel():
-            total.update(array.view(-1).view(torch.uint8).numpy().tobytes())
+        total.update(raw_bytes(array))
     return total.hexdigest()
+
+
+def raw_bytes(tensor: Tensor) -> bytes:
+    """Return the bytes of a tensor on the CPU, also of a type that NumPy does not have."""
+    return tensor.contiguous().view(-1).view(torch.uint8).numpy().tobytes() if tensor.numel() else b""
 
 
 def write_file(path: str | os.PathLike[str], tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
@@ -59,8 +63,10 @@ def write_file(path: str | os.PathLike[str], tensors: Mapping[str, Tensor], fact
     cpu = {name: value.detach().to("cpu").contiguous().clone() for name, value in tensors.items()}
     text = json.dumps(facts)
     payload = safetensors.torch.save(cpu, metadata={"facts": text, "sha256": _digest(cpu, text)})
-    # A temporary file in the same folder, then a rename: a reader sees the old file or the new, never a part.
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    # A temporary file in the same folder, then a rename: a reader sees the old file or the new, never a part. A link
+    # stays one.
+    path = path.resolve()
+    temporary = path.with_name(f".{uuid.uuid4().hex}")
     try:
         with temporary.open("xb") as file:
             file.write(payload)

@@ -178,7 +178,7 @@ class Loop(Workspace):
                 last = stopped or epoch == epochs
                 if self._snapshot_every and (epoch % self._snapshot_every == 0 or last):
                     self.snap(phase, epoch)
-                self._save(phase, epoch, optimizers, stopped, force=stopped or epoch == epochs)
+                self._save(phase, epoch, optimizers, stopped, force=last)
         self._done.append(phase)
         return self._epochs(phase)
 

@@ -92,6 +92,8 @@ class Workspace:
         self, parameters: Iterable[Tensor], learning_rate: float, *, weight_decay: float = 0.0, **settings: Any
     ) -> Optimizer:
         """Adam in one fused pass over the parameters (Kingma & Ba 2015); AdamW where weights decay."""
+        # Python's numbers: a NumPy float would be one that no checkpoint can hold.
+        learning_rate, weight_decay = float(learning_rate), float(weight_decay)
         return torch.optim.AdamW(list(parameters), lr=learning_rate, weight_decay=weight_decay, fused=True, **settings)
 
     def autocast(self) -> AbstractContextManager:

@@ -1,5 +1,7 @@
 """Data and arguments that are not what they have to be: an error that names what is wrong, or a stated behaviour."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,7 +9,7 @@ import scipy.sparse
 import torch
 from sklearn.datasets import load_digits
 from sklearn.exceptions import NotFittedError
-from small_fits import METHODS, blobs, small, trained
+from small_fits import METHODS, PRETRAINED, blobs, small, trained
 
 from dctutor import DEC, IDEC, AutoencoderKMeans, ClusteringModule
 from dctutor.training import Loop
@@ -126,7 +128,7 @@ BAD_ARGUMENTS = [
     ({"image_shape": (1, 2, 4.0)}, TypeError),
     ({"image_shape": (1, 2, 0)}, ValueError),
     ({"image_shape": (1, 2, 3)}, ValueError),
-    ({"widths": ()}, TypeError),
+    ({"widths": ()}, ValueError),
     ({"widths": 10}, TypeError),
     ({"widths": "10"}, TypeError),
     ({"widths": (8, 0)}, ValueError),
@@ -152,7 +154,7 @@ BAD_ARGUMENTS = [
     ({"autoencoder": "network"}, TypeError),
     ({"autoencoder": torch.nn.Linear(8, 3)}, TypeError),
     ({"autoencoder": AutoencoderKMeans()}, TypeError),
-    ({"channels": ()}, TypeError),
+    ({"channels": ()}, ValueError),
     ({"channels": 15}, TypeError),
     ({"channels": (15, 0)}, ValueError),
     ({"kernel_sizes": "3"}, TypeError),
@@ -375,3 +377,45 @@ def test_failing_second_fit_leaves_the_first_in_force(monkeypatch):
         with pytest.raises(KeyboardInterrupt):
             fitted.fit(X * 1000)
     assert np.array_equal(fitted.predict_proba(X), expected)
+
+
+def test_data_far_from_the_origin_come_with_a_warning():
+    with pytest.warns(UserWarning, match=r"X: 9\d% of its mean square .* subtract the means first"):
+        small(IDEC, epochs=1).fit(X + 3)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        small(IDEC, epochs=1).fit(X - X.mean(0))
+        small(ClusteringModule, epochs=1).fit(X + 3)  # subtracts them itself
+        small(IDEC, epochs=1).fit(X.reshape(-1, 2, 4) + 1)  # pictures may be bright
+
+
+@each_method
+def test_rates_of_numpy_can_go_into_a_checkpoint(method, tmp_path):
+    names = {"learning_rate", "momentum", "pretrain_learning_rate", "pretrain_weight_decay", "weight_decay"}
+    rates = {name: value for name, value in method().get_params().items() if name in names}
+    plain = small(method, **{name: float(np.float32(value)) for name, value in rates.items()}).fit(X)
+    narrow = {name: np.float32(value) for name, value in rates.items()}
+    other = small(method, **narrow, checkpoint=tmp_path / "checkpoint", checkpoint_seconds=0).fit(X)
+    assert np.array_equal(plain.predict_proba(X), other.predict_proba(X))
+
+
+def test_points_to_decode_may_lie_in_memory_as_they_like():
+    fitted = small(DEC).fit(X)
+    points = fitted.transform(X)
+    expected = fitted.inverse_transform(points)
+    points.flags.writeable = False
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert np.array_equal(fitted.inverse_transform(points), expected)
+        assert np.array_equal(fitted.inverse_transform(points[::-1]), expected[::-1])
+
+
+@pytest.mark.parametrize("method", PRETRAINED, ids=lambda method: method.__name__)
+@pytest.mark.parametrize("change", [torch.nn.Module.double, torch.nn.Module.bfloat16, None])
+def test_an_autoencoder_of_another_precision_or_a_frozen_one(method, change, tmp_path):
+    network = small(AutoencoderKMeans).fit(X).network_
+    network = change(network) if change else network.requires_grad_(False)
+    before = [value.clone() for value in network.state_dict().values()]
+    fitted = small(method, autoencoder=network, checkpoint=tmp_path / "checkpoint").fit(X)
+    assert {weight.dtype for weight in fitted.network_.parameters()} == {torch.float32}
+    assert all(torch.equal(value, old) for value, old in zip(network.state_dict().values(), before, strict=True))

@@ -3,6 +3,7 @@ import pytest
 import scipy.special
 import torch
 
+from dctutor import losses
 from dctutor.losses import assignment_hardening, reconstruction, student_t, target_distribution
 
 
@@ -12,6 +13,9 @@ def draw(*shape, seed=0, dtype=torch.float64):
 
 def assignments(n=7, k=4, seed=0):
     return draw(n, k, seed=seed).softmax(1)
+
+
+Z = draw(6, 3)
 
 
 @pytest.mark.parametrize("nu", [0.3, 1.0, 5.0])
@@ -159,3 +163,28 @@ def test_autocast_goes_on_after_a_loss():
 def test_shapes_that_would_broadcast_are_errors(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize("reduction", ["none", "sums", None])
+@pytest.mark.parametrize(
+    "loss",
+    [
+        lambda **how: losses.reconstruction(Z, Z, **how),
+        lambda **how: losses.assignment_hardening(Z, Z, **how),
+        lambda **how: losses.k_means(Z, Z, torch.arange(len(Z)), **how),
+        lambda **how: losses.locality_preserving(Z, torch.tensor([[0, 1]]), torch.ones(1), **how),
+        lambda **how: losses.gaussian_kl(Z, Z, **how),
+        lambda **how: losses.bernoulli_nll(Z, Z, **how),
+        lambda **how: losses.gaussian_nll(Z, Z, **how),
+    ],
+)
+def test_there_are_two_reductions(loss, reduction):
+    with pytest.raises(ValueError, match=f"reduction: expected 'mean' or 'sum', got {reduction!r}"):
+        loss(reduction=reduction)
+
+
+def test_rows_are_not_counted_from_the_end():
+    with pytest.raises(ValueError, match="labels: expected numbers of rows, 0 or more, got -1"):
+        losses.k_means(Z, Z, torch.full((len(Z),), -1))
+    with pytest.raises(ValueError, match="pairs: expected numbers of rows, 0 or more, got -1"):
+        losses.locality_preserving(Z, torch.tensor([[0, -1]]), torch.ones(1))

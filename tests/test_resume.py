@@ -37,8 +37,13 @@ def result(fitted):
 
 
 def fit_in_child(method, changes, out, die_after):
-    """Fit, and store what came of it; or die like one that is killed, right after so many checkpoints."""
-    if die_after:
+    """Fit, and store what came of it; or die like one that is killed, right after so many checkpoints.
+
+    With -1, that is when the first is to be written.
+    """
+    if die_after == -1:
+        Checkpoint.write = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+    elif die_after:
         write, written = Checkpoint.write, []
 
         def write_and_die(*arguments):
@@ -132,12 +137,11 @@ def test_killed_at_random_moments(method, tmp_path):
 @each_method
 def test_killed_before_the_first_checkpoint(method, tmp_path):
     checkpoint = tmp_path / "checkpoint"
-    child = start(method, {"checkpoint": checkpoint, "pretrain_epochs": 10**6}, tmp_path / "found.npz")
-    child.kill()
+    child = start(method, {"checkpoint": checkpoint}, tmp_path / "found.npz", die_after=-1)
     child.join()
     assert child.exitcode == -signal.SIGKILL and not (tmp_path / "found.npz").exists()
-    fitted = make(method, checkpoint=checkpoint).fit(X) if not checkpoint.exists() else make(method).fit(X)
-    assert_equal(result(fitted), result(make(method).fit(X)))
+    assert [path for path in tmp_path.iterdir() if path != checkpoint] == []  # nothing half-written
+    assert_equal(result(make(method, checkpoint=checkpoint).fit(X)), result(make(method).fit(X)))
 
 
 def write_for_ever(path):

@@ -211,3 +211,31 @@ def test_numbers_of_numpy(tmp_path):
     path, fresh = runs.run("DEC", "digits", seed=np.int64(1), profile="smoke", folder=tmp_path, settings=settings)
     assert fresh and path.name == "dec-digits-all-smoke-1.json"
     assert "--set epochs=1 --set tol=0.5" in json.loads(path.read_text())["command"]
+
+
+def test_a_run_with_defaults_is_the_same_as_one_that_spells_them_out(tmp_path, capsys):
+    run("DEC", "digits", tmp_path, "--set", "tol=0.001")
+    assert run("DEC", "digits", tmp_path) == 0
+    assert run("DEC", "digits", tmp_path, "--set", "nu=1.0") == 0
+    assert "already there" in capsys.readouterr().out
+
+
+def test_a_mistyped_setting_is_not_blamed_on_the_run_that_is_there(tmp_path, capsys):
+    run("DEC", "digits", tmp_path)
+    assert run("DEC", "digits", tmp_path, "--set", "gama=1") == 1
+    assert "settings: DEC does not take gama" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("content", ["{", "{}", "[]"])
+def test_a_damaged_result_is_named(tmp_path, capsys, content):
+    file = tmp_path / "dec-digits-all-smoke-0.json"
+    file.write_text(content)
+    assert run("DEC", "digits", tmp_path) == 1
+    assert f"{file} does not hold a whole run" in capsys.readouterr().err
+    assert file.read_text() == content
+
+
+@pytest.mark.parametrize("seed", [0.9, True, -1])
+def test_seeds_are_integers(tmp_path, seed):
+    with pytest.raises((TypeError, ValueError), match="seed: expected an integer"):
+        runs.run("DEC", "digits", seed=seed, profile="smoke", folder=tmp_path)

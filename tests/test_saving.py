@@ -233,3 +233,19 @@ def test_a_device_object_is_stored_as_its_name(tmp_path):
     fitted = small(AutoencoderKMeans, device=torch.device("cpu")).fit(X)
     fitted.save(tmp_path / "model")
     assert DeepClusterer.load(tmp_path / "model").device == "cpu"
+
+
+@each_method
+def test_the_fit_is_saved_though_the_next_one_is_prepared(method, tmp_path):
+    fitted = small(method).fit(X)
+    fitted.set_params(n_clusters=5).save(tmp_path / "model")
+    loaded = DeepClusterer.load(tmp_path / "model")
+    assert loaded.n_clusters == 3 and np.array_equal(loaded.predict(X), fitted.predict(X))
+    loaded.set_params(n_clusters=4).save(tmp_path / "again")
+    assert DeepClusterer.load(tmp_path / "again").n_clusters == 3
+
+
+def test_any_sequence_of_widths_is_stored(tmp_path):
+    fitted = small(DEC, widths=range(6, 2, -2)).fit(X)
+    fitted.save(tmp_path / "model")
+    assert DeepClusterer.load(tmp_path / "model").widths == (6, 4)

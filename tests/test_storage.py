@@ -151,3 +151,15 @@ def test_a_file_that_may_not_be_read_is_not_called_damaged(path, monkeypatch):
     monkeypatch.setattr("pathlib.Path.open", refuse)
     with pytest.raises(PermissionError):
         read_file(path)
+
+
+def test_a_link_stays_a_link(tmp_path):
+    target, link = tmp_path / "target", tmp_path / "link"
+    link.symlink_to(target)
+    write_file(link, TENSORS, {})
+    assert link.is_symlink() and read_file(target)[0].keys() == TENSORS.keys()
+
+
+def test_the_longest_name_that_a_file_may_have(tmp_path):
+    write_file(tmp_path / ("a" * 255), TENSORS, {})
+    assert [path.name for path in tmp_path.iterdir()] == ["a" * 255]

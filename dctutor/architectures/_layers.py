@@ -5,9 +5,9 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
-from dctutor._validation import check_integer
+from dctutor._validation import check_integer, check_sizes
 
-__all__ = ["Activation", "check_image", "check_weight_init", "check_widths", "full_precision", "glorot", "unchanged"]
+__all__ = ["Activation", "check_image", "check_weight_init", "full_precision", "glorot", "unchanged"]
 
 Activation = Callable[[Tensor], Tensor]
 
@@ -17,21 +17,14 @@ def unchanged(x: Tensor) -> Tensor:
     return x
 
 
-def check_widths(name: str, widths: Sequence[int], *, minimum: int = 1) -> tuple[int, ...]:
-    """Return ``widths`` as a tuple, or raise naming the argument: positive integers, and enough of them."""
-    if len(widths) < minimum:
-        raise ValueError(f"{name}: expected at least one layer, all of positive width, got {tuple(widths)}")
-    return tuple(check_integer(name, width, minimum=1) for width in widths)
-
-
 def check_image(image_shape: Sequence[int], kernel_size: int) -> tuple[int, int, int]:
-    """Return ``image_shape`` as (C, H, W), or raise ValueError if it is none or the kernel has no middle."""
-    if len(image_shape) != 3 or min(image_shape) < 1:
-        raise ValueError(f"image_shape: expected (channels, height, width), all positive, got {tuple(image_shape)}")
-    if kernel_size < 1 or kernel_size % 2 == 0:
+    """Return ``image_shape`` as (C, H, W), or raise if it is none or the kernel has no middle."""
+    sizes = check_sizes("image_shape", image_shape)
+    if len(sizes) != 3:
+        raise ValueError(f"image_shape: expected (channels, height, width), got {sizes}")
+    if check_integer("kernel_size", kernel_size, minimum=1) % 2 == 0:
         raise ValueError(f"kernel_size: expected an odd positive number, got {kernel_size}")
-    channels, height, width = image_shape
-    return channels, height, width
+    return sizes
 
 
 def check_weight_init(weight_init: str) -> None:

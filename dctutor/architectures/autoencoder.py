@@ -6,8 +6,8 @@ from itertools import pairwise
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from dctutor._validation import check_integer
-from dctutor.architectures._layers import Activation, check_weight_init, check_widths, full_precision, glorot, unchanged
+from dctutor._validation import check_integer, check_sizes
+from dctutor.architectures._layers import Activation, check_weight_init, full_precision, glorot, unchanged
 
 __all__ = ["Autoencoder"]
 
@@ -46,7 +46,7 @@ class Autoencoder(nn.Module):
     ) -> None:
         super().__init__()
         check_weight_init(weight_init)
-        sizes = [check_integer("n_features", n_features, minimum=1), *check_widths("widths", widths)]
+        sizes = [check_integer("n_features", n_features, minimum=1), *check_sizes("widths", widths)]
         self.embedding_dim = sizes[-1]
         self.encoder = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(sizes))
         self.decoder = nn.ModuleList(nn.Linear(b, a) for a, b in reversed(list(pairwise(sizes))))

@@ -7,8 +7,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from dctutor._validation import check_integer
-from dctutor.architectures._layers import check_widths, full_precision
+from dctutor._validation import check_integer, check_sizes
+from dctutor.architectures._layers import full_precision
 
 __all__ = ["BoundedAutoencoder"]
 
@@ -47,7 +47,7 @@ class BoundedAutoencoder(nn.Module):
 
     def __init__(self, n_features: int, widths: Sequence[int] = (512, 256, 128, 64, 32, 16, 10)) -> None:
         super().__init__()
-        sizes = [check_integer("n_features", n_features, minimum=1), *check_widths("widths", widths)]
+        sizes = [check_integer("n_features", n_features, minimum=1), *check_sizes("widths", widths)]
         self.embedding_dim = sizes[-1]
         back = [sizes[-1], (sizes[-1] + sizes[-2]) // 2, *reversed(sizes[:-1])]
         self.encoder = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(sizes))

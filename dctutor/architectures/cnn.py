@@ -6,8 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from dctutor._validation import check_integer
-from dctutor.architectures._layers import Activation, check_image, check_widths, full_precision, glorot, unchanged
+from dctutor._validation import check_integer, check_sizes
+from dctutor.architectures._layers import Activation, check_image, full_precision, glorot, unchanged
 
 __all__ = ["CNN", "TransposedCNN"]
 
@@ -63,7 +63,7 @@ class CNN(nn.Module):
         self.embedding_dim = check_integer("embedding_dim", embedding_dim, minimum=1)
         self.activation = activation
         self.convolutions, self.norms = nn.ModuleList(), nn.ModuleList()
-        for i, maps in enumerate(check_widths("channels", channels)):
+        for i, maps in enumerate(check_sizes("channels", channels)):
             self.convolutions.append(nn.Conv2d(inputs, maps, kernel_size, stride=2, padding=kernel_size // 2))
             self.norms.append(nn.BatchNorm2d(maps) if batch_norm and i else nn.Identity())
             inputs, height, width = maps, -(-height // 2), -(-width // 2)
@@ -144,7 +144,7 @@ class TransposedCNN(nn.Module):
         outputs, height, width = check_image(image_shape, kernel_size)
         self.embedding_dim = check_integer("embedding_dim", embedding_dim, minimum=1)
         self.convolutions, self.norms = nn.ModuleList(), nn.ModuleList()
-        for maps in check_widths("channels", channels):
+        for maps in check_sizes("channels", channels):
             # Two sizes halve to the same one, 27 and 28 to 14: an even one needs a row and a column more.
             more = (1 - height % 2, 1 - width % 2)
             back = nn.ConvTranspose2d(

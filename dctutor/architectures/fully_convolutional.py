@@ -7,7 +7,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from dctutor.architectures._layers import check_image, check_widths, full_precision, glorot
+from dctutor._validation import check_sizes
+from dctutor.architectures._layers import check_image, full_precision, glorot
 
 __all__ = ["FullyConvolutionalAutoencoder"]
 
@@ -49,7 +50,7 @@ class FullyConvolutionalAutoencoder(nn.Module):
             raise ValueError(f"kernel_sizes: expected {len(channels)}, one a convolution, got {tuple(kernel_sizes)}")
         self.encoder, self.decoder = nn.ModuleList(), nn.ModuleList()
         shape = self.image_shape = check_image(image_shape, 1)
-        for maps, kernel in zip(check_widths("channels", channels), kernel_sizes, strict=True):
+        for maps, kernel in zip(check_sizes("channels", channels), kernel_sizes, strict=True):
             inputs, height, width = check_image(shape, kernel)
             # Two sizes halve to the same one, 27 and 28 to 14: an even one needs a row and a column more.
             more = (1 - height % 2, 1 - width % 2)

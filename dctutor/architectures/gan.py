@@ -9,8 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from dctutor._validation import check_integer
-from dctutor.architectures._layers import check_widths
+from dctutor._validation import check_integer, check_sizes
 from dctutor.architectures.cnn import CNN, TransposedCNN
 from dctutor.architectures.mlp import MLP
 
@@ -56,7 +55,9 @@ class Generator(nn.Module):
     def __init__(self, latent_dim: int, n_features: int, widths: Sequence[int] = (256, 512)) -> None:
         super().__init__()
         self.latent_dim = check_integer("latent_dim", latent_dim, minimum=1)
-        self.body = MLP(latent_dim, [*check_widths("widths", widths, minimum=0), n_features])
+        self.body = MLP(
+            latent_dim, [*check_sizes("widths", widths, minimum=0), check_integer("n_features", n_features, minimum=1)]
+        )
 
     def forward(self, noise: Float[Tensor, "n p"]) -> Float[Tensor, "n d"]:
         """Samples, one a row of noise."""
@@ -88,7 +89,8 @@ class Discriminator(nn.Module):
 
     def __init__(self, n_features: int, widths: Sequence[int] = (512, 256), n_outputs: int = 1) -> None:
         super().__init__()
-        self.body = MLP(n_features, [*check_widths("widths", widths, minimum=0), n_outputs], _leaky)
+        n_outputs = check_integer("n_outputs", n_outputs, minimum=1)
+        self.body = MLP(n_features, [*check_sizes("widths", widths, minimum=0), n_outputs], _leaky)
 
     def forward(self, x: Float[Tensor, "n d"]) -> Float[Tensor, "n outputs"]:
         """Logits: the larger, the more real."""
@@ -174,6 +176,7 @@ class ConvolutionalDiscriminator(nn.Module):
         kernel_size: int = 5,
     ) -> None:
         super().__init__()
+        n_outputs = check_integer("n_outputs", n_outputs, minimum=1)
         self.body = CNN(image_shape, channels, n_outputs, kernel_size=kernel_size, batch_norm=True, activation=_leaky)
         _dcgan_weights(self)
 

@@ -7,8 +7,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from dctutor._validation import check_integer
-from dctutor.architectures._layers import Activation, check_widths, full_precision, glorot
+from dctutor._validation import check_integer, check_sizes
+from dctutor.architectures._layers import Activation, full_precision, glorot
 
 __all__ = ["MLP"]
 
@@ -40,7 +40,7 @@ class MLP(nn.Module):
 
     def __init__(self, n_features: int, widths: Sequence[int], activation: Activation = torch.relu) -> None:
         super().__init__()
-        sizes = [check_integer("n_features", n_features, minimum=1), *check_widths("widths", widths)]
+        sizes = [check_integer("n_features", n_features, minimum=1), *check_sizes("widths", widths)]
         self.embedding_dim, self.activation = sizes[-1], activation
         self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(sizes))
         glorot(self)

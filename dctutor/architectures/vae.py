@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from dctutor.architectures._layers import check_widths
+from dctutor._validation import check_integer, check_sizes
 from dctutor.architectures.cnn import CNN, TransposedCNN
 from dctutor.architectures.mlp import MLP
 
@@ -86,7 +86,7 @@ class VAE(_Variational):
     """
 
     def __init__(self, n_features: int, widths: Sequence[int] = (500, 500, 2000, 10)) -> None:
-        *hidden, p = check_widths("widths", widths)
+        *hidden, p = check_sizes("widths", widths)
         super().__init__(MLP(n_features, [*hidden, 2 * p]), MLP(p, [*reversed(hidden), n_features]), p)
 
 
@@ -128,6 +128,7 @@ class ConvolutionalVAE(_Variational):
         *,
         kernel_size: int = 5,
     ) -> None:
+        embedding_dim = check_integer("embedding_dim", embedding_dim, minimum=1)
         encoder = CNN(image_shape, channels, 2 * embedding_dim, kernel_size=kernel_size)
         decoder = TransposedCNN(embedding_dim, image_shape, channels, kernel_size=kernel_size)
         super().__init__(encoder, decoder, embedding_dim)

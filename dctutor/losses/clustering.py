@@ -1,11 +1,10 @@
 """Losses that pull samples towards clusters (survey 3.2)."""
 
-from typing import Literal
-
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from dctutor.losses._common import Reduction, check_rows, reduced
 from dctutor.losses._precision import in_float32
 
 __all__ = ["assignment_hardening", "k_means", "student_t", "target_distribution"]
@@ -78,7 +77,7 @@ def target_distribution(q: Float[Tensor, "n k"]) -> Float[Tensor, "n k"]:
 
 @in_float32
 def assignment_hardening(
-    p: Float[Tensor, "n k"], q: Float[Tensor, "n k"], *, reduction: Literal["mean", "sum"] = "mean"
+    p: Float[Tensor, "n k"], q: Float[Tensor, "n k"], *, reduction: Reduction = "mean"
 ) -> Float[Tensor, ""]:
     r"""Kullback-Leibler divergence from assignments to their target (survey eq. 7; Xie et al. 2016, eq. 2).
 
@@ -101,14 +100,14 @@ def assignment_hardening(
     Raises
     ------
     ValueError
-        If the shapes differ.
+        If the shapes differ, or ``reduction`` is neither of the two.
     """
     if p.shape != q.shape:
         raise ValueError(f"q: expected the shape of p, {tuple(p.shape)}, got {tuple(q.shape)}")
     tiny = torch.finfo(q.dtype).tiny
     # xlogy takes 0 log 0 as 0; the floor keeps log q finite.
     total = (torch.xlogy(p, p) - p * q.clamp_min(tiny).log()).sum()
-    return total if reduction == "sum" else total / p.shape[0]
+    return reduced(total, len(p), reduction)
 
 
 @in_float32
@@ -117,7 +116,7 @@ def k_means(
     centers: Float[Tensor, "k p"],
     labels: Int[Tensor, " n"],
     *,
-    reduction: Literal["mean", "sum"] = "mean",
+    reduction: Reduction = "mean",
 ) -> Float[Tensor, ""]:
     r"""Squared distance of samples to the centres of their clusters (survey eq. 4; Yang et al. 2017).
 
@@ -130,7 +129,7 @@ def k_means(
     centers : Tensor of shape (k, p)
         Cluster centres :math:`\mu_k`.
     labels : Tensor of shape (n,)
-        The cluster of each sample: :math:`s_{ik} = 1` where ``labels[i] == k``.
+        The cluster of each sample, 0 to k - 1: :math:`s_{ik} = 1` where ``labels[i] == k``.
     reduction : {"mean", "sum"}
         ``"sum"`` is the equation as printed; ``"mean"`` divides it by n.
 
@@ -142,11 +141,13 @@ def k_means(
     Raises
     ------
     ValueError
-        If ``z`` and ``centers`` differ in width, or ``labels`` is not one number a sample.
+        If ``z`` and ``centers`` differ in width, or ``labels`` is not one number a sample; on a
+        CPU, also if one is negative.
     """
     if z.shape[-1] != centers.shape[-1]:
         raise ValueError(f"centers: expected width {z.shape[-1]}, that of z, got {centers.shape[-1]}")
     if labels.shape != z.shape[:1]:
         raise ValueError(f"labels: expected shape ({len(z)},), one a sample, got {tuple(labels.shape)}")
+    check_rows("labels", labels)
     total = (z - centers[labels]).square().sum()
-    return total if reduction == "sum" else total / len(z)
+    return reduced(total, len(z), reduction)

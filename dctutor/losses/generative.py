@@ -6,22 +6,16 @@ A VAE minimises the negative of its evidence lower bound, `bernoulli_nll` or `ga
 """
 
 import math
-from typing import Literal
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
+from dctutor.losses._common import Reduction, reduced
 from dctutor.losses._precision import in_float32
 
 __all__ = ["bernoulli_nll", "discriminator_loss", "gaussian_kl", "gaussian_nll", "generator_loss"]
-
-Reduction = Literal["mean", "sum"]
-
-
-def _over_samples(total: Tensor, like: Tensor, reduction: Reduction) -> Tensor:
-    return total if reduction == "sum" else total / like.shape[0]
 
 
 def _same_shape(name: str, value: Tensor, other_name: str, other: Tensor) -> None:
@@ -58,7 +52,7 @@ def gaussian_kl(
     _same_shape("log_variance", log_variance, "mean", mean)
     # expm1: close to the prior, exp(v) - 1 - v would lose its digits.
     total = (mean.square() + torch.expm1(log_variance) - log_variance).sum() / 2
-    return _over_samples(total, mean, reduction)
+    return reduced(total, len(mean), reduction)
 
 
 @in_float32
@@ -95,7 +89,7 @@ def bernoulli_nll(
     """
     _same_shape("logits", logits, "x", x)
     total = functional.binary_cross_entropy_with_logits(logits, x, reduction="sum")
-    return _over_samples(total, x, reduction)
+    return reduced(total, len(x), reduction)
 
 
 @in_float32
@@ -139,7 +133,7 @@ def gaussian_nll(
         raise ValueError(f"variance: expected a positive number, got {variance!r}")
     squared = functional.mse_loss(x_hat, x, reduction="sum")
     total = (squared / variance + x.numel() * math.log(2 * math.pi * variance)) / 2
-    return _over_samples(total, x, reduction)
+    return reduced(total, len(x), reduction)
 
 
 @in_float32

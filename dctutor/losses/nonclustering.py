@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from dctutor._validation import check_number
+from dctutor.losses._common import Reduction, check_reduction, check_rows, reduced
 from dctutor.losses._precision import in_float32
 
 __all__ = ["layerwise_reconstruction", "locality_preserving", "reconstruction", "self_augmentation"]
@@ -16,7 +17,7 @@ __all__ = ["layerwise_reconstruction", "locality_preserving", "reconstruction", 
 
 @in_float32
 def reconstruction(
-    x: Float[Tensor, "n ..."], x_hat: Float[Tensor, "n ..."], *, reduction: Literal["mean", "sum"] = "mean"
+    x: Float[Tensor, "n ..."], x_hat: Float[Tensor, "n ..."], *, reduction: Reduction = "mean"
 ) -> Float[Tensor, ""]:
     r"""Squared error between inputs and their reconstructions (survey eq. 1).
 
@@ -44,6 +45,7 @@ def reconstruction(
     """
     if x.shape != x_hat.shape:
         raise ValueError(f"x_hat: expected the shape of x, {tuple(x.shape)}, got {tuple(x_hat.shape)}")
+    check_reduction(reduction)
     return functional.mse_loss(x_hat, x, reduction=reduction)
 
 
@@ -140,7 +142,7 @@ def locality_preserving(
     pairs: Int[Tensor, "e 2"],
     similarity: Float[Tensor, " e"],
     *,
-    reduction: Literal["mean", "sum"] = "mean",
+    reduction: Reduction = "mean",
 ) -> Float[Tensor, ""]:
     r"""Weighted squared distance between the codes of neighbours (survey eq. 3; Huang et al. 2014).
 
@@ -168,12 +170,13 @@ def locality_preserving(
     Raises
     ------
     ValueError
-        If there is no pair, or the shapes do not fit together.
+        If there is no pair, or the shapes do not fit together; on a CPU, also if a row number is negative.
     """
     if pairs.ndim != 2 or pairs.shape[1] != 2 or not len(pairs):
         raise ValueError(f"pairs: expected shape (e, 2) with at least one pair, got {tuple(pairs.shape)}")
     if similarity.shape != pairs.shape[:1]:
         raise ValueError(f"similarity: expected shape ({len(pairs)},), one a pair, got {tuple(similarity.shape)}")
+    check_rows("pairs", pairs)
     squared = (z[pairs[:, 0]] - z[pairs[:, 1]]).square().sum(1)
     total = (similarity * squared).sum()
-    return total if reduction == "sum" else total / len(pairs)
+    return reduced(total, len(pairs), reduction)

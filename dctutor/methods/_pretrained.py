@@ -4,6 +4,7 @@ import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import nn
 
 from dctutor._validation import check_integer, check_number, check_sizes
@@ -89,7 +90,7 @@ class PretrainedClusterer(DeepClusterer):
                     f"autoencoder: expected layers {(*expected, self.widths[-1])}, as widths says,"
                     f" got {(*given, self.autoencoder.embedding_dim)}"
                 )
-            network = copy.deepcopy(self.autoencoder).to(loop.device).train()
+            network = copy.deepcopy(self.autoencoder).to(loop.device, torch.float32).train().requires_grad_()
             loop.register(network=network)
             loop.watch(network.encode)
             return network

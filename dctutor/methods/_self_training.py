@@ -138,7 +138,7 @@ class SelfTrainedClusterer(PretrainedClusterer):
         shape = (self.n_clusters, autoencoder.embedding_dim)
         clusters = SelfTraining(loop, autoencoder.encode, shape, nu=self.nu, tol=self.tol)
         parameters = [*self._trained(autoencoder), clusters.centers]
-        optimizer = torch.optim.SGD(parameters, lr=self.learning_rate, momentum=self.momentum)
+        optimizer = torch.optim.SGD(parameters, lr=float(self.learning_rate), momentum=float(self.momentum))
 
         def step(index: Tensor) -> dict[str, Tensor]:
             losses = self._losses(autoencoder, clusters, loop.x[index], index)

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
 
 from dctutor.metrics import confusion_matrix
 from dctutor.plots._style import INK, WIDTH, as_labels, axes_or_new, figure_of, group_names, style
@@ -137,6 +137,7 @@ def _curves(ax: Axes, table: Mapping[str, Sequence[float]], clock: str, drawn: S
         ax.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
         ax.yaxis.set_minor_formatter(NullFormatter())
     ax.set_xlabel(clock)
+    ax.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
     ax.grid(alpha=0.25)
     if drawn == ["changed"]:
         ax.set_ylabel("share of labels changed")

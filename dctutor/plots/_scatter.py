@@ -24,7 +24,7 @@ def projector(Z: np.ndarray) -> PCA | None:
         return None
     if min(Z.shape) < 2:
         raise ValueError(f"an embedding needs at least 2 rows and 2 columns to be drawn; got shape {Z.shape}.")
-    return PCA(n_components=2, svd_solver="full").fit(Z)
+    return PCA(n_components=2, svd_solver="full").set_output(transform="default").fit(Z)
 
 
 def embedding(

@@ -153,3 +153,16 @@ def test_denoising_rebuilds_the_clean_image_better_after_training():
 def test_bad_sizes(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Autoencoder(8, 5), "widths: expected a sequence of sizes of layers, got 5"),
+        (lambda: CNN((1, 8, 8), kernel_size=3.0), "kernel_size: expected an integer, got 3.0"),
+        (lambda: CNN((1, 8, 8.0)), "image_shape: expected an integer, got 8.0"),
+    ],
+)
+def test_sizes_of_another_type(make, message):
+    with pytest.raises(TypeError, match=message):
+        make()

@@ -131,3 +131,15 @@ def test_the_learning_rate_falls_to_nothing(monkeypatch):
     )
     small(DeepAutoencoderClustering, epochs=4, learning_rate=0.01, batch_size=40).fit(X)
     np.testing.assert_allclose(seen, 0.01 * np.linspace(1, 0, 12), atol=1e-9)
+
+
+def test_classes_may_be_words():
+    words = np.array(["a", "b", -1] * 40)
+    numbers = np.array([0, 1, -1] * 40)
+    np.testing.assert_array_equal(fit(X, words).feature_weights_, fit(X, numbers).feature_weights_)
+
+
+def test_clusters_of_an_estimator_that_returns_tables():
+    fitted = fit()
+    expected = fitted.cluster(MIXED)
+    assert np.array_equal(fitted.set_output(transform="pandas").cluster(MIXED), expected)

@@ -6,7 +6,8 @@ import torch
 from small_fits import blobs, small
 
 from dctutor import DCN, AutoencoderKMeans
-from dctutor.methods.autoencoder.dcn import move, nearest
+from dctutor._kmeans import nearest
+from dctutor.methods.autoencoder.dcn import move
 
 X, TRUTH = blobs()
 
@@ -109,3 +110,9 @@ def test_centres_that_are_never_renewed_are_left_behind_by_codes_that_shrink(pre
 def test_refuses(name, value, error):
     with pytest.raises(error, match=rf"^{name}: "):
         small(DCN, **{name: value}).fit(X)
+
+
+def test_nearest_centre_of_codes_far_from_the_origin():
+    z = 100 + 0.01 * torch.randn(300, 10, generator=torch.Generator().manual_seed(0))
+    expected = np.square(z[:, None].double() - z[:5].double()).sum(2).argmin(1)
+    assert torch.equal(nearest(z, z[:5]), expected)

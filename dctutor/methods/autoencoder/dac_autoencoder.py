@@ -146,5 +146,5 @@ class DeepAutoencoderClustering(DeepClusterer):
 
     def cluster(self, X: ArrayLike) -> NDArray[np.int64]:
         """Run k-means on the codes of at least ``n_clusters`` samples: step two of the paper; see `Fitted.cluster`."""
-        z = torch.from_numpy(self.transform(X))
+        z = torch.from_numpy(self._codes(X))
         return kmeans_labels(z, self.n_clusters, torch.Generator().manual_seed(self._seed()))[1].numpy()

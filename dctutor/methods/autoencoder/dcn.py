@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from dctutor._kmeans import kmeans
+from dctutor._kmeans import kmeans, nearest
 from dctutor._validation import check_integer, check_number
 from dctutor.architectures import Autoencoder
 from dctutor.architectures.pretraining import mask
@@ -135,11 +135,6 @@ class DCN(PretrainedClusterer):
             refresh_every=(self.recenter or 1) * loop.steps_per_epoch(self.batch_size),
         )
         return autoencoder, centers
-
-
-def nearest(z: Tensor, centers: Tensor) -> Tensor:
-    """Cluster of each embedded sample: (n, p) and (k, p) to (n,)."""
-    return torch.cdist(z, centers).argmin(1)
 
 
 def move(centers: Tensor, counts: Tensor, z: Tensor, labels: Tensor) -> None:

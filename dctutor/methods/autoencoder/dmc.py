@@ -108,7 +108,7 @@ class DMC(PretrainedClusterer):
         def look() -> bool:
             loop.state["z"] = z = embed()
             loop.state.setdefault("spread", z.var(0).sum().clamp_min(1e-6))  # all codes may be equal
-            if loop.steps // -(-len(loop.x) // self.batch_size) % self.graph_every == 0:
+            if loop.steps // loop.steps_per_epoch(self.batch_size) % self.graph_every == 0:
                 loop.state |= losses.neighbour_graph(z, min(self.n_neighbors, len(z) - 1))._asdict()
             return False
 

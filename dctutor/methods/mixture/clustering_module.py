@@ -1,7 +1,7 @@
 """The clustering module (Boubekki, Kampffmeyer, Brefeld & Jenssen 2021)."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from sklearn.utils.validation import check_is_fitted
@@ -82,6 +82,8 @@ class ClusteringModule(DeepClusterer):
     >>> cm.centroids_.shape
     (10, 64)
     """
+
+    _subtracts_means: ClassVar[bool] = True
 
     alpha: float = 1.03
     init: str = "rand"
