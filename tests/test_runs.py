@@ -5,6 +5,7 @@ import shlex
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +17,8 @@ from dctutor.architectures import Autoencoder
 from dctutor.checkpoint import Checkpoint
 from dctutor.datasets import _fetch
 from dctutor.metrics import scores
+
+RESULTS = Path(__file__).parent.parent / "book" / "results"
 
 
 def tiny(method):
@@ -239,3 +242,11 @@ def test_a_damaged_result_is_named(tmp_path, capsys, content):
 def test_seeds_are_integers(tmp_path, seed):
     with pytest.raises((TypeError, ValueError), match="seed: expected an integer"):
         runs.run("DEC", "digits", seed=seed, profile="smoke", folder=tmp_path)
+
+
+@pytest.mark.parametrize("file", sorted(RESULTS.glob("*.json")), ids=lambda file: file.stem)
+def test_a_recorded_run_is_what_its_command_asks_of_this_version(file, capsys):
+    words = shlex.split(json.loads(file.read_text())["command"])
+    assert words[:3] == ["python", "-m", "dctutor"]
+    assert main([*words[3:], "--folder", str(RESULTS)]) == 0
+    assert capsys.readouterr().out.startswith(f"already there: {file.name}")
