@@ -34,9 +34,9 @@ class DEPICT(DeepClusterer):
     ----------
     image_shape : (C, H, W) or None, default=None
         Shape of a sample where ``X`` is flat. Samples without one get dense layers.
-    channels, widths : sequence of int, default=(16, 32) and (500, 500, 2000, 10)
+    channels, widths : sequence of int, default=(50, 50) and (500, 500, 2000, 10)
         Feature maps of the encoder's convolutions, each of which halves height and width; widths of the dense layers.
-        The last width is that of the code in both.
+        The last width is that of the code in both. With (16, 32) maps a fit takes a third of the time.
     noise : float, default=0.2
         Share of entries set to zero in the noisy path, before every layer but the one that makes the code.
     hidden_weight, gamma : float, default=0.1 and 1.0
@@ -63,7 +63,7 @@ class DEPICT(DeepClusterer):
     :math:`\tilde{p}_{ik}`, softmax of the noisy path      :math:`\tilde{q}_{ik}`
     =====================================================  ====================================================
 
-    Departures: ReLU; 5 x 5 kernels; fewer maps, epochs; AdamW, faster; more noise; no gradient in the clean path; Ward.
+    Departures: ReLU; 5 x 5 kernels; fewer epochs; AdamW, faster; more noise; no gradient in the clean path; Ward.
 
     References
     ----------
@@ -71,7 +71,7 @@ class DEPICT(DeepClusterer):
     """
 
     image_shape: Sequence[int] | None = None
-    channels: Sequence[int] = (16, 32)
+    channels: Sequence[int] = (50, 50)
     widths: Sequence[int] = (500, 500, 2000, 10)
     noise: float = 0.2
     hidden_weight: float = 0.1
