@@ -66,18 +66,18 @@ class DSCNet(ConvolutionalClusterer):
     paper, or its authors' code                    argument
     =============================================  ==================================================
     :math:`p, \lambda_1, \lambda_2`                ``norm``, ``lambda1``, ``lambda2``
-    layers of ORL; of COIL-20                      ``channels=(5, 3, 3), kernel_sizes=(5, 3, 3)``;
-                                                   ``channels=(15,), kernel_sizes=(3,)``
+    layers of ORL (the code: 3, 3, 5, all 3); of   ``channels=(5, 3, 3), kernel_sizes=(5, 3, 3)``;
+    COIL-20                                        ``channels=(15,), kernel_sizes=(3,)``
     ``thrC``; ``post_proC`` (code)                 ``rho``; ``subspace_dim``, ``alpha``
     =============================================  ==================================================
 
     The paper's weights are for pixels from 0 to 255. Here the mean square of the data is 1, so that its
-    :math:`\lambda_1` has to be divided by the mean square of its pixels.
+    :math:`\lambda_1` has to be divided by the mean square of its pixels. Mind :math:`\lambda_2`: pre-training leaves
+    the scale of the codes to chance, and where they weigh too little, C serves the decoder and expresses nothing.
 
     Departures: C has a zero diagonal under both norms (the authors' code for L2 leaves it free). Its rows, not its
-    columns, are thresholded, since row i expresses sample i. The output layer is linear, as everywhere in this package.
-    Biases start so that no map is dark for all images (`FullyConvolutionalAutoencoder.center`). Identical samples count
-    once in spectral clustering. (For ORL that code has channels (3, 3, 5), all kernels 3.)
+    columns, are thresholded, since row i expresses sample i. The output layer is linear. Biases start so that no map is
+    dark for all images (`FullyConvolutionalAutoencoder.center`). Identical samples count once in spectral clustering.
 
     References
     ----------
