@@ -12,7 +12,7 @@ from dctutor.losses import reconstruction
 from dctutor.schedules import one_cycle
 from dctutor.training import Loop
 
-__all__ = ["mask", "pretrain"]
+__all__ = ["mask", "pretrain", "scale_code"]
 
 Rebuild = Callable[[Tensor], Tensor]
 
@@ -128,3 +128,16 @@ def pretrain(
     loop.watch(autoencoder.encode)
     if epochs:
         train("pretrain", autoencoder, autoencoder.parameters(), loop.x, epochs)
+
+
+@torch.no_grad()
+def scale_code(
+    loop: Loop, autoencoder: Autoencoder | FullyConvolutionalAutoencoder, size: Callable[[Tensor], Tensor]
+) -> None:
+    """Divide the code by its ``size``, in place. The decoder makes up for it, so that what it rebuilds stays."""
+    z = loop.map(autoencoder.encode)
+    by = size(z)
+    if by > 1e-6 * z.abs().mean():  # where all codes agree, a smaller spread comes from rounding
+        for parameter in autoencoder.encoder[-1].parameters():
+            parameter.div_(by)
+        autoencoder.decoder[0].get_parameter("weight").mul_(by)

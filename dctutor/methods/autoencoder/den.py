@@ -1,6 +1,7 @@
 """Deep Embedding Network (Huang, Huang, Wang & Wang 2014)."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -8,6 +9,7 @@ from torch import Tensor
 from dctutor._kmeans import kmeans
 from dctutor._validation import check_integer, check_number
 from dctutor.architectures import Autoencoder
+from dctutor.architectures.pretraining import scale_code
 from dctutor.losses import group_sparsity, locality_preserving, neighbour_graph, reconstruction
 from dctutor.methods._pretrained import PretrainedClusterer
 from dctutor.schedules import one_cycle
@@ -113,16 +115,6 @@ class DEN(PretrainedClusterer):
         groups = [len(group) for group in units.tensor_split(min(self.n_clusters, len(units)))]
         optimizer = loop.adam(autoencoder.parameters(), self.learning_rate)
 
-        @torch.no_grad()
-        def start() -> None:
-            z = loop.map(autoencoder.encode)
-            spread = z.std(0).mean()
-            if spread <= 1e-6 * z.abs().mean():
-                return  # constant data: what spread there is comes from rounding
-            for parameter in autoencoder.encoder[-1].parameters():
-                parameter.div_(spread)
-            autoencoder.decoder[0].get_parameter("weight").mul_(spread)
-
         def step(index: Tensor) -> dict[str, Tensor]:
             drawn = torch.randint(k, index.shape, generator=loop.device_generator, device=loop.device)
             z = autoencoder.encode(loop.x[torch.cat([index, graph.neighbors[index, drawn]])])
@@ -142,7 +134,7 @@ class DEN(PretrainedClusterer):
             epochs=self.epochs,
             batch_size=self.batch_size,
             learning_rate_schedule=one_cycle(),
-            start=start,
+            start=partial(scale_code, loop, autoencoder, lambda z: z.std(0).mean()),
         )
         z = loop.map(autoencoder.encode)
         loop.check_finite(embedding=z)

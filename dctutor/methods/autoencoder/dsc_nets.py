@@ -11,6 +11,7 @@ from torch.nn.functional import one_hot
 
 from dctutor._validation import check_integer, check_number
 from dctutor.architectures import SelfExpression
+from dctutor.architectures.pretraining import scale_code
 from dctutor.estimator import Floats
 from dctutor.losses import coefficient_norm, reconstruction, self_expression
 from dctutor.methods._convolutional import ConvolutionalClusterer, Network
@@ -43,8 +44,7 @@ class DSCNet(ConvolutionalClusterer):
     epochs, learning_rate : int and float, default=50 and 0.001
         Steps of joint training, each of which sees all samples, and its learning rate (Adam).
     rho, subspace_dim, alpha : float, int and float, default=0.2, 3 and 1.0
-        Share of each row of C that is kept, dimension of the subspaces, and power of the affinity: see
-        `dctutor.subspaces.keep_largest` and `dctutor.subspaces.subspace_affinity`.
+        Share of each row of C that is kept, dimension of the subspaces, power of the affinity: see `dctutor.subspaces`.
     max_samples : int, default=5000
         More samples than this are refused.
     channels, kernel_sizes, image_shape, widths, pretrain_epochs, pretrain_learning_rate, autoencoder
@@ -66,18 +66,17 @@ class DSCNet(ConvolutionalClusterer):
     paper, or its authors' code                    argument
     =============================================  ==================================================
     :math:`p, \lambda_1, \lambda_2`                ``norm``, ``lambda1``, ``lambda2``
-    layers of ORL (the code: 3, 3, 5, all 3); of   ``channels=(5, 3, 3), kernel_sizes=(5, 3, 3)``;
-    COIL-20                                        ``channels=(15,), kernel_sizes=(3,)``
+    layers of ORL (the code: 3, 3, 5; all 3)       ``channels=(5, 3, 3), kernel_sizes=(5, 3, 3)``
     ``thrC``; ``post_proC`` (code)                 ``rho``; ``subspace_dim``, ``alpha``
     =============================================  ==================================================
 
-    The paper's weights are for pixels from 0 to 255. Here the mean square of the data is 1, so that its
-    :math:`\lambda_1` has to be divided by the mean square of its pixels. Mind :math:`\lambda_2`: pre-training leaves
-    the scale of the codes to chance, and where they weigh too little, C serves the decoder and expresses nothing.
+    The paper's weights are for pixels from 0 to 255: divide its :math:`\lambda_1` by their mean square. Here the mean
+    squares of the data and, when joint training starts, of the codes are 1 (the decoder makes up for it): pre-training
+    leaves the codes' scale to chance.
 
     Departures: C has a zero diagonal under both norms (the authors' code for L2 leaves it free). Its rows, not its
-    columns, are thresholded, since row i expresses sample i. The output layer is linear. Biases start so that no map is
-    dark for all images (`FullyConvolutionalAutoencoder.center`). Identical samples count once in spectral clustering.
+    columns, are thresholded, since row i expresses sample i. The output is linear. Biases start so that no map is dark
+    for all images (`FullyConvolutionalAutoencoder.center`). Identical samples count once in spectral clustering.
 
     References
     ----------
@@ -128,7 +127,8 @@ class DSCNet(ConvolutionalClusterer):
             loop.minimize(loss, optimizer)
             return {"loss": loss, "reconstruction": l_r, "size of C": l_c, "self-expression": l_s}
 
-        loop.run("cluster", step, optimizers=[optimizer], epochs=self.epochs, batch_size=n)
+        start = lambda: scale_code(loop, autoencoder, lambda z: z.square().mean().sqrt())  # noqa: E731
+        loop.run("cluster", step, optimizers=[optimizer], epochs=self.epochs, batch_size=n, start=start)
         z = loop.map(autoencoder.encode)
         loop.check_finite(embedding=z, coefficients=layer.weight)
         self._cluster(loop, layer.coefficients.detach().cpu().numpy(), z.cpu().numpy())
