@@ -43,9 +43,9 @@ def check_number(
 
 
 def check_sizes(name: str, value: Any, *, minimum: int = 1) -> tuple[int, ...]:
-    """Return the sizes of layers, so many at least, or raise TypeError / ValueError naming the argument."""
+    """Return the sizes as a tuple, at least ``minimum``, or raise TypeError / ValueError naming the argument."""
     if not isinstance(value, Sequence) or isinstance(value, str):
-        raise TypeError(f"{name}: expected a sequence of sizes of layers, got {value!r}")
+        raise TypeError(f"{name}: expected a sequence of sizes, got {value!r}")
     if len(value) < minimum:
         raise ValueError(f"{name}: expected at least one layer, got {value!r}")
     return tuple(check_integer(name, size, minimum=1) for size in value)

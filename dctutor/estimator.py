@@ -123,8 +123,8 @@ class DeepClusterer(Fitted, ABC):
         Parameters
         ----------
         X : array-like of shape (n, d), (n, H, W) or (n, C, H, W)
-            Samples; images may keep their shape. Computed in float32. Only one factor is taken out, ``scale_``: where
-            features lie far from 0 beside their spread, subtract their means first; a warning says so.
+            Samples; images may keep their shape. Computed in float32. They are only multiplied by ``scale_``: where
+            the means of features are large beside their spread, subtract them first. A warning says where.
         y : array-like of shape (n,), optional
             Ignored, but by methods whose ``takes_labels`` is true: the class of each sample, -1 where it is unknown.
 

@@ -90,8 +90,9 @@ def run(
 
     Raises
     ------
-    ValueError
-        If the method or the profile is unknown, or does not take a setting or labels; or if JSON cannot hold a setting.
+    TypeError, ValueError
+        If the method or the profile is unknown, or does not take a setting or labels; if JSON cannot hold a setting; or
+        if the result is there and is another run's, or damaged.
     """
     if method not in methods.__all__:
         raise ValueError(f"method: expected one of {', '.join(methods.__all__)}, got {method!r}")

@@ -181,7 +181,7 @@ def one_cycle(warmup: float = 0.3, start: float = 0.04, end: float = 1e-4) -> Sc
     warmup : float
         The share of training spent rising, in [0, 1].
     start, end : float
-        The factor at progress 0 (with no warm-up, that is 1) and at progress 1, in [0, 1].
+        The factor at progress 0 and at progress 1, in [0, 1]. Without a warm-up it is 1 at progress 0.
 
     Returns
     -------

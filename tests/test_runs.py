@@ -2,6 +2,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -245,8 +246,10 @@ def test_seeds_are_integers(tmp_path, seed):
 
 
 @pytest.mark.parametrize("file", sorted(RESULTS.glob("*.json")), ids=lambda file: file.stem)
-def test_a_recorded_run_is_what_its_command_asks_of_this_version(file, capsys):
+def test_a_recorded_run_is_what_its_command_asks_of_this_version(file, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(runs, "load_dataset", None)  # nothing is to be trained
     words = shlex.split(json.loads(file.read_text())["command"])
     assert words[:3] == ["python", "-m", "dctutor"]
-    assert main([*words[3:], "--folder", str(RESULTS)]) == 0
+    shutil.copy(file, tmp_path)
+    assert main([*words[3:], "--folder", str(tmp_path)]) == 0
     assert capsys.readouterr().out.startswith(f"already there: {file.name}")

@@ -46,11 +46,12 @@ class FullyConvolutionalAutoencoder(nn.Module):
         self, image_shape: Sequence[int], channels: Sequence[int] = (15,), kernel_sizes: Sequence[int] = (3,)
     ) -> None:
         super().__init__()
+        channels, kernel_sizes = check_sizes("channels", channels), check_sizes("kernel_sizes", kernel_sizes)
         if len(kernel_sizes) != len(channels):
-            raise ValueError(f"kernel_sizes: expected {len(channels)}, one a convolution, got {tuple(kernel_sizes)}")
+            raise ValueError(f"kernel_sizes: expected {len(channels)}, one a convolution, got {kernel_sizes}")
         self.encoder, self.decoder = nn.ModuleList(), nn.ModuleList()
         shape = self.image_shape = check_image(image_shape, 1)
-        for maps, kernel in zip(check_sizes("channels", channels), kernel_sizes, strict=True):
+        for maps, kernel in zip(channels, kernel_sizes, strict=True):
             inputs, height, width = check_image(shape, kernel)
             # Two sizes halve to the same one, 27 and 28 to 14: an even one needs a row and a column more.
             more = (1 - height % 2, 1 - width % 2)

@@ -141,8 +141,8 @@ def k_means(
     Raises
     ------
     ValueError
-        If ``z`` and ``centers`` differ in width, or ``labels`` is not one number a sample; on a
-        CPU, also if one is negative.
+        If ``z`` and ``centers`` differ in width, ``labels`` is not one number a sample (on a CPU, also if one is
+        negative), or ``reduction`` is neither of the two.
     """
     if z.shape[-1] != centers.shape[-1]:
         raise ValueError(f"centers: expected width {z.shape[-1]}, that of z, got {centers.shape[-1]}")

@@ -41,7 +41,7 @@ def reconstruction(
     Raises
     ------
     ValueError
-        If the shapes differ.
+        If the shapes differ, or ``reduction`` is neither of the two.
     """
     if x.shape != x_hat.shape:
         raise ValueError(f"x_hat: expected the shape of x, {tuple(x.shape)}, got {tuple(x_hat.shape)}")
@@ -170,7 +170,8 @@ def locality_preserving(
     Raises
     ------
     ValueError
-        If there is no pair, or the shapes do not fit together; on a CPU, also if a row number is negative.
+        If there is no pair, the shapes do not fit together, a row number is negative (noticed on a CPU), or
+        ``reduction`` is neither of the two.
     """
     if pairs.ndim != 2 or pairs.shape[1] != 2 or not len(pairs):
         raise ValueError(f"pairs: expected shape (e, 2) with at least one pair, got {tuple(pairs.shape)}")

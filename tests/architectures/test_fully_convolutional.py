@@ -59,7 +59,7 @@ def test_the_papers_sizes():
     ("arguments", "message"),
     [
         ({"image_shape": (32, 32)}, "image_shape: expected"),
-        ({"channels": ()}, "kernel_sizes: expected 0"),
+        ({"channels": ()}, "channels: expected at least one layer, got"),
         ({"channels": (0,)}, "channels: expected"),
         ({"channels": (3, 3)}, "kernel_sizes: expected 2, one a convolution"),
         ({"kernel_sizes": (4,)}, "kernel_size: expected an odd positive number, got 4"),

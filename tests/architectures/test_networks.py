@@ -158,7 +158,7 @@ def test_bad_sizes(make, message):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Autoencoder(8, 5), "widths: expected a sequence of sizes of layers, got 5"),
+        (lambda: Autoencoder(8, 5), "widths: expected a sequence of sizes, got 5"),
         (lambda: CNN((1, 8, 8), kernel_size=3.0), "kernel_size: expected an integer, got 3.0"),
         (lambda: CNN((1, 8, 8.0)), "image_shape: expected an integer, got 8.0"),
     ],

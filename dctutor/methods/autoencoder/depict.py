@@ -36,7 +36,7 @@ class DEPICT(DeepClusterer):
         Shape of a sample where ``X`` is flat. Samples without one get dense layers.
     channels, widths : sequence of int, default=(50, 50) and (500, 500, 2000, 10)
         Feature maps of the encoder's convolutions, each of which halves height and width; widths of the dense layers.
-        The last width is that of the code in both. With (16, 32) maps a fit takes a third of the time.
+        The last width is that of the code in both. Fewer maps, such as (16, 32), are faster.
     noise : float, default=0.2
         Share of entries set to zero in the noisy path, before every layer but the one that makes the code.
     hidden_weight, gamma : float, default=0.1 and 1.0

@@ -1,6 +1,7 @@
 """Deep Subspace Clustering Networks (Ji, Zhang, Li, Salzmann & Reid 2017)."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -25,9 +26,8 @@ __all__ = ["DSCNet"]
 class DSCNet(ConvolutionalClusterer):
     r"""Deep subspace clustering: an autoencoder in which each code is a combination of the other codes.
 
-    Between encoder and decoder lies one linear layer over the samples, :math:`\hat Z = C Z` with :math:`c_{ii} = 0`.
-    Codes of one subspace can express each other, so that C links samples of one cluster. After pre-training without
-    that layer, all weights are trained together on the whole data at once:
+    Between encoder and decoder lies a linear layer over the samples, :math:`\hat Z = C Z` with :math:`c_{ii} = 0`.
+    Codes of one subspace express each other, so that C links samples of one cluster. After pre-training all minimise
 
     .. math:: L = \tfrac{1}{2} \lVert X - \hat X \rVert_F^2 + \lambda_1 \lVert C \rVert_p
               + \tfrac{\lambda_2}{2} \lVert Z - C Z \rVert_F^2
@@ -66,7 +66,7 @@ class DSCNet(ConvolutionalClusterer):
     paper, or its authors' code                    argument
     =============================================  ==================================================
     :math:`p, \lambda_1, \lambda_2`                ``norm``, ``lambda1``, ``lambda2``
-    layers of ORL (the code: 3, 3, 5; all 3)       ``channels=(5, 3, 3), kernel_sizes=(5, 3, 3)``
+    layers of ORL in the code                      ``channels=(3, 3, 5), kernel_sizes=(3, 3, 3)``
     ``thrC``; ``post_proC`` (code)                 ``rho``; ``subspace_dim``, ``alpha``
     =============================================  ==================================================
 
@@ -74,9 +74,9 @@ class DSCNet(ConvolutionalClusterer):
     squares of the data and, when joint training starts, of the codes are 1 (the decoder makes up for it): pre-training
     leaves the codes' scale to chance.
 
-    Departures: C has a zero diagonal under both norms (the authors' code for L2 leaves it free). Its rows, not its
-    columns, are thresholded, since row i expresses sample i. The output is linear. Biases start so that no map is dark
-    for all images (`FullyConvolutionalAutoencoder.center`). Identical samples count once in spectral clustering.
+    Departures: zero diagonal under both norms (the authors' code for L2 leaves it free); rows of C, not columns, are
+    thresholded, since row i expresses sample i; linear output; biases start by `FullyConvolutionalAutoencoder.center`,
+    so that no map is dark for all images; identical samples count once in spectral clustering.
 
     References
     ----------
@@ -127,7 +127,7 @@ class DSCNet(ConvolutionalClusterer):
             loop.minimize(loss, optimizer)
             return {"loss": loss, "reconstruction": l_r, "size of C": l_c, "self-expression": l_s}
 
-        start = lambda: scale_code(loop, autoencoder, lambda z: z.square().mean().sqrt())  # noqa: E731
+        start = partial(scale_code, loop, autoencoder, lambda z: z.square().mean().sqrt())
         loop.run("cluster", step, optimizers=[optimizer], epochs=self.epochs, batch_size=n, start=start)
         z = loop.map(autoencoder.encode)
         loop.check_finite(embedding=z, coefficients=layer.weight)
