@@ -10,6 +10,7 @@ import nbformat
 import numpy as np
 import pytest
 from nbclient import NotebookClient
+from sklearn import config_context
 from sklearn.decomposition import PCA
 
 from dctutor import plots
@@ -435,3 +436,10 @@ def test_images_refuse_and_leave_no_figure(call, message):
     with pytest.raises((TypeError, ValueError), match=message):
         call()
     assert plt.get_fignums() == before
+
+
+def test_embedding_where_scikit_learn_returns_tables():
+    points = np.random.default_rng(0).normal(size=(20, 5))
+    with config_context(transform_output="pandas"):
+        ax = plots.embedding(points)
+    assert len(ax.collections[0].get_offsets()) == 20
