@@ -17,13 +17,13 @@ def unchanged(x: Tensor) -> Tensor:
     return x
 
 
-def check_image(image_shape: Sequence[int], kernel_size: int) -> tuple[int, int, int]:
+def check_image(image_shape: Sequence[int], kernel_size: int, name: str = "kernel_size") -> tuple[int, int, int]:
     """Return ``image_shape`` as (C, H, W), or raise if it is none or the kernel has no middle."""
     sizes = check_sizes("image_shape", image_shape, minimum=0)
     if len(sizes) != 3:
         raise ValueError(f"image_shape: expected (channels, height, width), got {sizes}")
-    if check_integer("kernel_size", kernel_size, minimum=1) % 2 == 0:
-        raise ValueError(f"kernel_size: expected an odd positive number, got {kernel_size}")
+    if check_integer(name, kernel_size, minimum=1) % 2 == 0:
+        raise ValueError(f"{name}: expected an odd positive number, got {kernel_size}")
     return sizes
 
 

@@ -52,7 +52,7 @@ class FullyConvolutionalAutoencoder(nn.Module):
         self.encoder, self.decoder = nn.ModuleList(), nn.ModuleList()
         shape = self.image_shape = check_image(image_shape, 1)
         for maps, kernel in zip(channels, kernel_sizes, strict=True):
-            inputs, height, width = check_image(shape, kernel)
+            inputs, height, width = check_image(shape, kernel, "kernel_sizes")
             # Two sizes halve to the same one, 27 and 28 to 14: an even one needs a row and a column more.
             more = (1 - height % 2, 1 - width % 2)
             self.encoder.append(nn.Conv2d(inputs, maps, kernel, stride=2, padding=kernel // 2))

@@ -62,7 +62,7 @@ def test_the_papers_sizes():
         ({"channels": ()}, "channels: expected at least one layer, got"),
         ({"channels": (0,)}, "channels: expected"),
         ({"channels": (3, 3)}, "kernel_sizes: expected 2, one a convolution"),
-        ({"kernel_sizes": (4,)}, "kernel_size: expected an odd positive number, got 4"),
+        ({"kernel_sizes": (4,)}, "kernel_sizes: expected an odd positive number, got 4"),
     ],
 )
 def test_bad_arguments(arguments, message):
