@@ -66,15 +66,20 @@ def test_metadata(built):
         (name,) = (name for name in wheel.namelist() if name.endswith(".dist-info/METADATA"))
         metadata = email.message_from_bytes(wheel.read(name))
     assert metadata["Name"] == "dctutor" and metadata["Requires-Python"] == ">=3.11"
-    assert metadata["License-Expression"] == "MIT" and len(metadata.get_payload()) > 500
+    assert metadata["License-Expression"] == "MIT AND CC-BY-4.0 AND CC-BY-SA-3.0"
+    text = metadata.get_payload()
+    assert len(text) > 500 and "](dctutor/" not in text, "PyPI cannot follow a relative link"
     runtime = {line for line in metadata.get_all("Requires-Dist") if "extra ==" not in line}
     assert {line.split(">=")[0] for line in runtime} == {
         "jaxtyping",
         "matplotlib",
         "numpy",
+        "pillow",
         "pooch",
         "safetensors",
         "scikit-learn",
+        "scipy",
+        "threadpoolctl",
         "torch",
         "torchvision",
         "tqdm",
