@@ -3,6 +3,7 @@
 import email
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -54,11 +55,16 @@ def test_wheel_is_small(built):
     assert built[0].stat().st_size < 5 * 2**20
 
 
-def test_sdist_holds_what_its_tests_need(sdist_names):
-    assert package_files() <= sdist_names
-    wanted = {"pyproject.toml", "README.md", "LICENSE", "Makefile", "constraints.txt", "tests/conftest.py"}
-    assert wanted | {"tests/test_packaging.py", "tests/small_fits.py", "scripts/build_samples.py"} <= sdist_names
+def test_sdist_holds_the_whole_source(built, sdist_names, tmp_path):
+    assert package_files() <= sdist_names and built[1].stat().st_size < 15 * 2**20
     assert not any(part in name.split("/") for name in sdist_names for part in ("__pycache__", ".venv", "_build"))
+    wanted = {"LICENSE", "Makefile", "constraints.txt", "constraints-oldest.txt", "scripts/run_notebooks.py"}
+    assert wanted | {"_config.yml", "_toc.yml", "book/published.json", "notebooks/cdnn/dec.ipynb"} <= sdist_names
+    shutil.unpack_archive(built[1], tmp_path)
+    (source,) = tmp_path.iterdir()
+    collect = [sys.executable, "-m", "pytest", "--collect-only", "-q"]
+    done = subprocess.run(collect, cwd=source, env={**os.environ, "PYTHONPATH": ""}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-2000:]
 
 
 def test_metadata(built):
