@@ -39,7 +39,7 @@ dist: $(BIN)/.installed
 	rm -rf dist
 	$(BIN)/python -m build --no-isolation --outdir dist .
 
-# Every chapter alone in an empty folder, with the oldest versions supported and the wheel as the only dctutor.
+# Every chapter alone in an empty folder, with the versions that Colab ships and the wheel as the only dctutor.
 colab: dist
 	$(BIN)/python scripts/run_in_colab.py --python $(COLAB_PYTHON)
 

@@ -1,4 +1,4 @@
-"""Run chapters as Colab does: alone, in an empty folder, at the oldest supported versions.
+"""Run chapters as Colab does: alone, in an empty folder, with the versions that it ships.
 
 The environment (``.venv-colab``) has no ``dctutor``: the chapter's own set-up cell installs it, and the wheel in
 ``dist/`` is all that it can find.
