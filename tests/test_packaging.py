@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -90,6 +91,12 @@ def test_metadata(built):
         "torchvision",
         "tqdm",
     }
+
+
+def test_citations_name_this_version():
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    assert f"\nversion: {version}\n" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert f"version = {{{version}}}" in (ROOT / "book" / "intro.md").read_text(encoding="utf-8")
 
 
 def test_installed_wheel_works_in_an_empty_folder(built, tmp_path):
