@@ -21,10 +21,10 @@ from dctutor.saving import plain
 
 __all__ = ["PROFILES", "run"]
 
-# What a profile changes from a method's defaults. "full" is for the papers' own data: one epoch of it has
-# 14 times the steps of one on a bundled sample, so the same number would be needlessly long. How its autoencoders
-# start was found on all of MNIST, labels seen: see "Where a run falls short" on the page of measured runs. DEPICT's
-# weight decay is a tenth of its default, as an epoch has 14 times the steps.
+#: What a profile changes from a method's defaults. "full" is for the papers' own data, of which one epoch has
+#: 14 times the steps of one on a bundled sample, so that the same number would be needlessly long. How its autoencoders
+#: start was found on all of MNIST, labels seen: see "Where a run falls short" on the page of measured runs. DEPICT's
+#: weight decay is a tenth of its default, as an epoch has 14 times the steps.
 PROFILES: dict[str, dict[str, Any]] = {
     "smoke": {"layerwise_epochs": 1, "pretrain_epochs": 1, "start_epochs": 1, "epochs": 1},
     "book": {},

@@ -15,6 +15,7 @@ from dctutor._validation import check_number
 
 __all__ = ["Schedule", "constant", "cosine", "linear", "one_cycle", "pretrain_then_finetune", "sigmoid"]
 
+#: A function from progress in [0, 1] to a weight or a factor.
 Schedule = Callable[[float], float]
 
 
