@@ -27,9 +27,9 @@ class AECM(PretrainedClusterer):
     The code z goes to the decoder and to a clustering module, with :math:`\gamma_i = \mathrm{softmax}(W z_i + b)` and
     :math:`\bar{z}_i = \sum_k \gamma_{ik} \mu_k`:
 
-    .. math:: L = \frac{1}{n} \sum_i \lVert z_i - \bar{z}_i \rVert^2 + \frac{1}{n} \sum_{ik} \gamma_{ik} (1-\gamma_{ik})
-                  + \lambda \lVert \mu \mu^T - I \rVert_1 + (1 - \alpha) \sum_k \log \bar{\gamma}_k
-                  + \frac{\beta}{n d} \sum_i \lVert x_i - \hat{x}_i \rVert^2
+    .. math:: L = {} & \frac{1}{n} \sum_i \lVert z_i - \bar{z}_i \rVert^2
+                  + \frac{1}{n} \sum_{ik} \gamma_{ik} (1-\gamma_{ik}) + \lambda \lVert \mu \mu^T - I \rVert_1 \\
+                  & + (1 - \alpha) \sum_k \log \bar{\gamma}_k + \frac{\beta}{n d} \sum_i \lVert x_i - \hat{x}_i \rVert^2
 
     Orthonormal centroids make :math:`E_2` and :math:`E_3` of `dctutor.losses.clustering_module` the second sum and 0,
     and hold the scale of the codes. Labels are the largest :math:`\gamma_{ik}`; ``inverse_transform`` draws centroids.
