@@ -1,7 +1,11 @@
-"""Addresses of bibliography entries, for the directives that write HTML."""
+"""Names with their addresses in the book, for the directives that write HTML."""
+
+from html import escape
 
 from sphinx.application import Sphinx
 from sphinx.util import logging
+
+from dctutor.methods import taxonomy
 
 logger = logging.getLogger(__name__)
 
@@ -17,3 +21,15 @@ def citation_address(app: Sphinx, docname: str, key: str) -> str:
             return f"{page}#{citation.citation_id}"
     logger.warning("no bibliography holds %r", key, location=docname)
     return ""
+
+
+def method_link(app: Sphinx, docname: str, key: str) -> str:
+    """Write a method's own name, linked to its chapter, or else to its paper; a baseline has neither."""
+    facts = taxonomy().get(key)
+    if facts is None:
+        return escape(key)
+    if facts.chapter in app.env.found_docs:
+        address = app.builder.get_relative_uri(docname, str(facts.chapter))
+    else:
+        address = citation_address(app, docname, facts.cite)
+    return f'<a href="{escape(address)}">{escape(facts.name)}</a>'

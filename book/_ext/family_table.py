@@ -4,7 +4,7 @@ from html import escape
 from pathlib import Path
 from typing import ClassVar
 
-from citations import citation_address
+from citations import method_link
 from docutils import nodes
 from docutils.parsers.rst import directives
 from results_table import METRICS, duration, read_runs, summarise
@@ -53,15 +53,8 @@ def family_html(app: Sphinx, docname: str, node: FamilyTableNode) -> str:
 
 def _rows(app: Sphinx, docname: str, key: str, facts: MethodFacts | None, row: dict) -> str:
     # A row that names the method, then one of figures: five narrow columns, so that a phone shows all of them.
-    name, assumes = key, ""
-    if facts is not None:
-        name = facts.name
-        if facts.chapter in app.env.found_docs:
-            at = app.builder.get_relative_uri(docname, str(facts.chapter))
-        else:
-            at = citation_address(app, docname, facts.cite)
-        name, assumes = f'<a href="{escape(at)}">{escape(name)}</a>', escape(facts.assumes)
-    head = f'{name} <span class="dc-none">{assumes}</span>'
+    assumes = escape(facts.assumes) if facts else ""
+    head = f'{method_link(app, docname, key)} <span class="dc-none">{assumes}</span>'
     cells = "".join(f'<td class="dc-figure">{row["mean"][metric]:.3f}</td>' for metric in METRICS)
     memory = "" if row["memory_mb"] is None else f"{row['memory_mb'] / 1024:.1f} GB"
     return (

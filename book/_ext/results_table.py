@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import ClassVar
 
-from citations import citation_address
+from citations import citation_address, method_link
 from docutils import nodes
 from docutils.parsers.rst import directives
 from sphinx.application import Sphinx
@@ -18,6 +18,7 @@ from sphinx.util.docutils import SphinxDirective
 from tables import framed_table
 
 METRICS = ("acc", "nmi", "ari")
+OTHER_FILES = ", re-extracted"  # ends the name of a data set whose files are not those that the papers used
 
 
 class TableNode(nodes.General, nodes.Element):
@@ -55,7 +56,8 @@ def summarise(runs: list[dict]) -> list[dict]:
                 "spread": {name: stdev(found) if len(found) > 1 else None for name, found in values.items()},
                 "seconds": mean(run["seconds"] for run in seeds.values()),
                 "memory_mb": max(run["peak_memory_mb"] or 0 for run in seeds.values()) or None,
-                "processors": sorted({run["processor"] for run in seeds.values()}),
+                # Runs of before the plural was right said "1 threads".
+                "processors": sorted({run["processor"].replace(", 1 threads", ", 1 thread") for run in seeds.values()}),
                 "commands": sorted({run["command"] for run in seeds.values()}),
             }
         )
@@ -110,7 +112,7 @@ def _split(dataset: str, split: str) -> str:
     return dataset if split == "all" else f"{dataset}, {split} split"
 
 
-def _results_rows(app: Sphinx, docname: str, row: dict, paper: dict | None) -> str:
+def _results_rows(app: Sphinx, docname: str, row: dict, paper: dict | None, published: dict) -> str:
     # A row that names the method, then one a measure: four columns, so that a phone shows all of them.
     seeds = f"{row['seeds']} seed{'s' if row['seeds'] > 1 else ''}, {duration(row['seconds'])} a fit"
     if row["fit_on"] != row["split"]:
@@ -118,16 +120,21 @@ def _results_rows(app: Sphinx, docname: str, row: dict, paper: dict | None) -> s
     if row["labels"]:
         seeds += f", {row['labels']:,} labels"
     lines = [
-        f'<tr><th scope="rowgroup" colspan="4">{escape(row["method"])} <span class="dc-none">{seeds}</span></th></tr>'
+        f'<tr><th scope="rowgroup" colspan="4">{method_link(app, docname, row["method"])} '
+        f'<span class="dc-none">{seeds}</span></th></tr>'
     ]
+    # Of the book's own samples no paper has a figure, whether or not its tables were at hand.
+    used = any(figure["dataset"] == row["dataset"] for figure in published["figures"])
+    absent = "not checked" if used and row["method"] in published["not_checked"] else "–"
+    other_files = published["datasets"].get(row["dataset"], "").endswith(OTHER_FILES)
     for name in METRICS:
         spread = row["spread"][name]
         here = f"{row['mean'][name]:.3f}" + (f" ± {spread:.3f}" if spread is not None else "")
-        there, gap = '<span class="dc-none">none</span>', ""
+        there, gap = f'<span class="dc-none">{absent}</span>', ""
         if paper and name in paper["metrics"]:
             address = escape(citation_address(app, docname, paper["cite"]))
             there = f'<a href="{address}">{paper["metrics"][name]:.3f}</a>'
-            gap = difference(row["mean"][name], paper["metrics"][name])
+            gap = difference(row["mean"][name], paper["metrics"][name]) + (" (other files)" if other_files else "")
         missed = ' class="dc-missed"' if "missed" in gap else ""
         lines.append(
             f'<tr><th scope="row">{name.upper()}</th><td class="dc-figure">{here}</td>'
@@ -144,13 +151,23 @@ def results_html(app: Sphinx, docname: str, rows: list[dict], published: dict) -
     tables: dict[tuple, list[dict]] = defaultdict(list)
     for row in rows:
         tables[row["dataset"], row["split"], row["profile"]].append(row)
+    profiles = app.env.get_domain("py").objects.get("dctutor.runs.PROFILES")
     parts = []
+    if profiles:
+        address = f"{app.builder.get_relative_uri(docname, profiles.docname)}#{profiles.node_id}"
+        link = f'<a href="{address}">PROFILES</a>'
+        parts.append(f'<p class="dc-note">A <em>profile</em> is a set of arguments, listed in {link}.</p>')
     for (dataset, split, profile), members in tables.items():
         caption = f"{_split(published['datasets'].get(dataset, dataset), split)}, profile “{profile}”"
-        bodies = [_results_rows(app, docname, row, figures.get((row["method"], dataset, split))) for row in members]
+        bodies = [
+            _results_rows(app, docname, row, figures.get((row["method"], dataset, split)), published) for row in members
+        ]
         where = "; ".join(sorted({processor for row in members for processor in row["processors"]}))
         parts.append(framed_table(caption, ["Measure", "Here", "Paper", "Difference"], bodies))
-        parts.append(f'<p class="dc-note">Measured on: {escape(where)}.</p>')
+        note = f"Measured on: {escape(where)}."
+        if published["datasets"].get(dataset, "").endswith(OTHER_FILES):
+            note += " The features were extracted anew from the signals; the paper used the original files."
+        parts.append(f'<p class="dc-note">{note}</p>')
     commands = "\n".join(sorted({command for row in rows for command in row["commands"]}))
     parts.append(
         '<details class="dc-commands"><summary>Commands that recorded these runs</summary>'
@@ -170,7 +187,7 @@ def published_html(app: Sphinx, docname: str, published: dict) -> str:
         link = f'<a href="{escape(citation_address(app, docname, figure["cite"]))}">{escape(figure["method"])}</a>'
         name = published["datasets"][figure["dataset"]]
         # The papers used the original files of a data set, whatever stands in for them here.
-        data = _split(name.removesuffix(", re-extracted"), figure["split"])
+        data = _split(name.removesuffix(OTHER_FILES), figure["split"])
         rows.append(f'<tr><th scope="row">{link}{note}</th><td>{escape(data)}</td>{cells}</tr>')
     return framed_table(
         "What the papers report", ["Method", "Data", *(name.upper() for name in METRICS)], ["".join(rows)]

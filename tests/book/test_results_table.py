@@ -75,20 +75,30 @@ def test_means_over_seeds_stand_beside_the_papers(render) -> None:
     assert rows(full) == [
         ["DEC 3 seeds, 10 min a fit"],
         ["ACC", "0.820 ± 0.020", "0.843", "−2.3 points, missed"],
-        ["NMI", "0.800 ± 0.000", "none", ""],
-        ["ARI", "0.700 ± 0.000", "none", ""],
+        ["NMI", "0.800 ± 0.000", "–", ""],
+        ["ARI", "0.700 ± 0.000", "–", ""],
         ["IDEC 2 seeds, 10 min a fit"],
         ["ACC", "0.930 ± 0.014", "0.881", "+4.9 points"],
         ["NMI", "0.800 ± 0.000", "0.867", "−6.7 points, missed"],
-        ["ARI", "0.700 ± 0.000", "none", ""],
+        ["ARI", "0.700 ± 0.000", "–", ""],
     ]
     # A paper's figure is for other data, so there is nothing to compare with.
-    assert rows(sample)[:2] == [["DEC 1 seed, 50 s a fit"], ["ACC", "0.710", "none", ""]]
+    assert rows(sample)[:2] == [["DEC 1 seed, 50 s a fit"], ["ACC", "0.710", "–", ""]]
     assert len(rows(published)) == len(json.loads((ROOT / "book/published.json").read_text())["figures"])
     assert "a <fast> processor" in soup.text
     assert "python -m dctutor run IDEC mnist --seeds 1" in soup.find("details").text
     entries = {tag["id"] for tag in soup.find_all(id=True)}
     assert {link["href"].split("#")[1] for link in soup.select("div.dc-table a")} <= entries
+
+
+def test_methods_have_their_papers_names_and_unlike_data_are_marked(render) -> None:
+    split = {"split": "test", "fit_on": "train", "labels": 1000}
+    aecm = [recorded("AECM", seed, 0.9, processor=f"X, 1 {word}") for seed, word in enumerate(("thread", "threads"))]
+    soup = render([*aecm, recorded("DeepAutoencoderClustering", 0, 0.5, dataset="hapt", **split)])
+    hapt, mnist = soup.select("div.dc-table table")[:2]
+    assert rows(mnist)[:2] == [["AE-CM 2 seeds, 10 min a fit"], ["ACC", "0.900 ± 0.000", "not checked", ""]]
+    assert rows(hapt)[0][0].startswith("DAC 1 seed") and rows(hapt)[3][3] == "+14.1 points (other files)"
+    assert "Measured on: X, 1 thread." in soup.text and "original files" in soup.text
 
 
 def test_a_family_stands_side_by_side_behind_the_baseline(render) -> None:
