@@ -97,7 +97,9 @@ def self_augmentation(
 ) -> Float[Tensor, ""]:
     r"""How unlike the representations of samples and of their changed copies are (survey eq. 2; Hu et al. 2017).
 
-    .. math:: L_{SAT} = -\frac{1}{M} \sum_{m=1}^{M} s\big(f(x_m), f(T(x_m))\big)
+    .. math:: L_{SAT} = -\frac{1}{M} \sum_{m=1}^{M} s\big(f(x), f(T_m(x))\big)
+
+    for one sample x and its M changed copies :math:`T_m(x)`; here the mean is over the copies of all samples.
 
     IMSAT holds the original fixed while its copy learns to agree: pass ``original.detach()``. With codes in place of
     probabilities do not: where nothing bounds the codes, chasing a target that the same network moves can diverge.

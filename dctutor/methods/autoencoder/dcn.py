@@ -26,7 +26,8 @@ class DCN(PretrainedClusterer):
 
     1. a gradient step of the network on (survey eq. 1 and 4)
 
-       .. math:: \frac{1}{n} \sum_i \lVert g(f(x_i)) - x_i \rVert^2 + \frac{\lambda}{2} \lVert f(x_i) - M s_i \rVert^2
+       .. math:: \frac{1}{n} \sum_i \Big( \lVert g(f(x_i)) - x_i \rVert^2
+                 + \frac{\lambda}{2} \lVert f(x_i) - M s_i \rVert^2 \Big)
 
     2. for each sample of the batch, the nearest centre;
     3. for each centre, a step of 1 / count towards each sample that it just got; it counts all that it ever had.
