@@ -132,6 +132,13 @@ def test_page_is_accessible(visit: Visit, mode: str, size: dict) -> None:
     assert serious == [], json.dumps(serious, indent=1)
 
 
+def test_pages_say_what_they_are(html: Path) -> None:
+    heads = [BeautifulSoup((html / f"{name}.html").read_text(encoding="utf-8"), "html.parser").head for name in SOURCES]
+    described = [head.find("meta", {"name": "description"})["content"] for head in heads]
+    assert all(described) and len(set(described)) == len(SOURCES)
+    assert heads[0].title.text == "Deep clustering, by running it"
+
+
 def test_links_inside_the_book_resolve(html: Path) -> None:
     pages = {path: BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser") for path in html.rglob("*.html")}
     ids = {path: {tag["id"] for tag in soup.find_all(id=True)} for path, soup in pages.items()}
