@@ -2,11 +2,16 @@
 
 import platform
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 
-__all__ = ["forget_peak_memory", "peak_memory_mb", "processor", "resolve_device", "resolve_precision"]
+__all__ = ["first_weights", "forget_peak_memory", "peak_memory_mb", "processor", "resolve_device", "resolve_precision"]
+
+_DRAWING = threading.RLock()
 
 
 def resolve_device(device: str) -> torch.device:
@@ -90,6 +95,15 @@ def processor(device: torch.device) -> str:
         name = models[0] if models else name
     threads = torch.get_num_threads()
     return f"{name}, {threads} thread{'s' if threads > 1 else ''}"
+
+
+@contextmanager
+def first_weights(seed: int) -> Iterator[None]:
+    """Let layers draw their first weights from the seed, one thread at a time; the caller's random state stays."""
+    with _DRAWING, torch.random.fork_rng(devices=[]):
+        # Not torch.manual_seed, which would also reseed the caller's CUDA generators.
+        torch.default_generator.manual_seed(seed)
+        yield
 
 
 def forget_peak_memory() -> None:

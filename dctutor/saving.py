@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from dctutor.devices import resolve_device, resolve_precision
+from dctutor.devices import first_weights, resolve_device, resolve_precision
 from dctutor.snapshots import from_tensors, to_tensors
 from dctutor.storage import FileFormatError, raw_bytes, read_file, write_file
 
@@ -108,7 +108,7 @@ def load(cls: type[Estimator], path: str | os.PathLike[str]) -> Estimator:
         estimator._fitted_with = facts["parameters"]
         shape = facts["image_shape_"]
         estimator.image_shape_ = None if shape is None else tuple(shape)
-        with torch.random.fork_rng(devices=[]):  # first weights, drawn and then replaced
+        with first_weights(0):  # to be replaced
             network = estimator._build_network(facts["n_features_in_"])
         network.load_state_dict({k[8:]: v for k, v in tensors.items() if k.startswith("network/")})
         for name in (*_ARRAYS, *found._arrays):

@@ -1,3 +1,6 @@
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import torch
@@ -365,6 +368,22 @@ def test_global_random_state_is_neither_used_nor_moved():
     assert draw_from_global_generators() == drawn
     seed_global_generators(2)
     assert equal(first, run())
+
+
+def test_threads_draw_their_first_weights_one_at_a_time():
+    def make():
+        first = nn.Linear(5, 5)
+        time.sleep(0.01)  # time for another thread to come between
+        return nn.Sequential(first, nn.Linear(5, 5))
+
+    def build(seed):
+        return weights(make_loop(seed=seed).build(make))
+
+    seeds, before = range(8), torch.get_rng_state()
+    with ThreadPoolExecutor(8) as pool:
+        for first, second in zip(pool.map(build, seeds), map(build, seeds), strict=True):
+            assert equal(first, second)
+    assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_progress_bar_only_for_those_who_want_it_and_wait(capsys, monkeypatch):
