@@ -23,7 +23,7 @@ def kmeans(
 
     ``init``, centres to start from, makes it one run from there; each takes ``max_iter`` passes at most.
     """
-    seed = int(torch.randint(2**31 - 1, (), generator=generator))
+    seed = int(torch.randint(2**31 - 1, (), generator=generator, device=generator.device))
     # One thread: with several, the order in which their sums are added differs from run to run.
     with threadpool_limits(limits=1):
         start = {"n_init": n_init} if init is None else {"n_init": 1, "init": init.float().cpu().numpy()}

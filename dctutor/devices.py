@@ -4,14 +4,23 @@ import platform
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import torch
 
-__all__ = ["first_weights", "forget_peak_memory", "peak_memory_mb", "processor", "resolve_device", "resolve_precision"]
+__all__ = [
+    "first_weights",
+    "forget_peak_memory",
+    "peak_memory_mb",
+    "plain_modes",
+    "processor",
+    "resolve_device",
+    "resolve_precision",
+]
 
-_DRAWING = threading.RLock()
+_DRAWING, _ENTERING = threading.RLock(), threading.Lock()
+_DTYPES: list[torch.dtype] = []  # the default type that each `plain_modes` now open found
 
 
 def resolve_device(device: str) -> torch.device:
@@ -95,6 +104,40 @@ def processor(device: torch.device) -> str:
         name = models[0] if models else name
     threads = torch.get_num_threads()
     return f"{name}, {threads} thread{'s' if threads > 1 else ''}"
+
+
+@contextmanager
+def plain_modes() -> Iterator[None]:
+    """Shut out the caller's modes of PyTorch: gradients flow, nothing is cast, new tensors are float32 and on the CPU.
+
+    The default type is one for all threads: the last to leave gives the caller's back.
+    """
+    with ExitStack() as stack:
+        stack.enter_context(torch.inference_mode(False))
+        stack.enter_context(torch.enable_grad())
+        for kind in ("cpu", "cuda", "mps", "xpu"):
+            if torch.is_autocast_enabled(kind):
+                stack.enter_context(torch.autocast(kind, enabled=False))
+        if not _cpu_is_default():  # otherwise not: this mode slows every operation down
+            stack.enter_context(torch.device("cpu"))
+        with _ENTERING:
+            _DTYPES.append(torch.get_default_dtype())
+            if _DTYPES[-1] != torch.float32:
+                torch.set_default_dtype(torch.float32)
+        try:
+            yield
+        finally:
+            with _ENTERING:
+                found = _DTYPES.pop()
+                if not _DTYPES and found != torch.float32:
+                    torch.set_default_dtype(found)
+
+
+def _cpu_is_default() -> bool:
+    try:
+        return torch.get_default_device().type == "cpu"
+    except (AssertionError, RuntimeError):  # a device that this machine lacks
+        return False
 
 
 @contextmanager

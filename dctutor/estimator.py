@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from dctutor import saving
 from dctutor._validation import check_integer, check_number, known_labels
 from dctutor.checkpoint import Checkpoint
+from dctutor.devices import plain_modes
 from dctutor.fitted import Fitted, Floats, image_shape, shape_of
 from dctutor.training import Loop
 
@@ -142,7 +143,8 @@ class DeepClusterer(Fitted, ABC):
         """
         before = dict(self.__dict__)
         try:
-            self._fit(X, y)
+            with plain_modes():
+                self._fit(X, y)
         except BaseException:  # an interrupt, too: a fit that fails leaves the estimator as it was
             self.__dict__.clear()
             self.__dict__.update(before)

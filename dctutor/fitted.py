@@ -15,6 +15,7 @@ from torch import Tensor
 
 from dctutor import saving
 from dctutor._validation import check_integer
+from dctutor.devices import plain_modes
 from dctutor.losses import student_t
 
 __all__ = ["Fitted"]
@@ -157,7 +158,8 @@ class Fitted(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
         FileFormatError
             If it is cut short, was altered, or holds another kind of thing or method.
         """
-        return saving.load(cls, path)
+        with plain_modes():
+            return saving.load(cls, path)
 
     # What these have in common
 
@@ -195,11 +197,11 @@ class Fitted(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
     def _network_device(self) -> torch.device:
         return next(self.network_.parameters()).device
 
-    @torch.no_grad()
     def _batched(self, function: Any, x: Floats) -> Floats:
         # In float32, whatever training used: what a user gets does not depend on the processor's formats.
-        parts = torch.from_numpy(x).split(4096)
-        return torch.cat([function(part.to(self._network_device)).cpu() for part in parts]).numpy()
+        with plain_modes(), torch.no_grad():
+            parts = torch.from_numpy(x).split(4096)
+            return torch.cat([function(part.to(self._network_device)).cpu() for part in parts]).numpy()
 
     @property
     def _n_features_out(self) -> int:

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from dctutor.devices import resolve_device, resolve_precision
+from dctutor.devices import plain_modes, resolve_device, resolve_precision
 
 
 @pytest.mark.parametrize(
@@ -67,3 +67,8 @@ def test_auto_precision_on_mps():
 def test_bad_precision(precision):
     with pytest.raises(ValueError, match="precision: expected 'auto', 'float32' or 'bfloat16', got"):
         resolve_precision(precision, torch.device("cpu"))
+
+
+def test_tensors_are_made_on_the_cpu_whatever_the_default_device():
+    with torch.device("cuda"), plain_modes():
+        assert torch.zeros(1).device.type == "cpu"

@@ -257,3 +257,11 @@ def test_check_estimator():
     for results in transformers:
         assert len(results) > 30
         assert [row for row in results if row[1] != "passed"] == []
+
+
+def test_modes_that_the_caller_set_change_no_activation():
+    network, X = Autoencoder(5, (4, 2)), rng.normal(size=(9, 5))
+    expected = activations(network, X)
+    with torch.autocast("cpu", dtype=torch.bfloat16), torch.device("meta"):
+        found = activations(network, X)
+    assert all(map(np.array_equal, found, expected))

@@ -11,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from dctutor._validation import check_integer
+from dctutor.devices import plain_modes
 
 __all__ = ["activations"]
 
@@ -61,12 +62,12 @@ def activations(
     x = X.detach() if isinstance(X, Tensor) else _native(X)
     if x.ndim < 2 or not len(x):
         raise ValueError(f"X: expected shape (n, ...) with n >= 1, got {tuple(x.shape)}")
-    weights = next(network.parameters(), torch.empty(0))
+    weights = next(network.parameters(), torch.empty(0, dtype=torch.float32, device="cpu"))
     modes = [(module, module.training) for module in network.modules()]
     parts = []
     try:
         network.eval()
-        with torch.no_grad(), _reader(network, layers, maps) as read:
+        with plain_modes(), torch.no_grad(), _reader(network, layers, maps) as read:
             for start in range(0, len(x), batch_size):
                 batch = torch.asarray(x[start : start + batch_size], copy=True)
                 batch = batch.to(weights.dtype) if batch.is_floating_point() else batch

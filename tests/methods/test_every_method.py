@@ -1,6 +1,8 @@
 """What holds for each method of the book."""
 
 import inspect
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -32,6 +34,46 @@ def test_same_seed_same_answer(method, precision):
     assert same(first, second) and np.array_equal(first.transform(X), second.transform(X))
     other = small(method, **settings | {"random_state": 6}).fit(X)
     assert not np.array_equal(first.cluster_centers_, other.cluster_centers_)
+
+
+@contextmanager
+def default(setter, value, usual):
+    setter(value)
+    try:
+        yield
+    finally:
+        setter(usual)
+
+
+MODES = {
+    "autocast": lambda: torch.autocast("cpu", dtype=torch.bfloat16),
+    "inference_mode": torch.inference_mode,
+    "float64": lambda: default(torch.set_default_dtype, torch.float64, torch.float32),
+    "meta": lambda: default(torch.set_default_device, "meta", None),
+}
+
+
+@each_method
+def test_modes_that_the_caller_set_change_nothing(method, tmp_path):
+    def answers():
+        fitted = small(method, device="cpu").fit(X)
+        fitted.save(tmp_path / "model")
+        z, loaded = fitted.transform(X), method.load(tmp_path / "model")
+        return fitted.labels_, z, fitted.inverse_transform(z), fitted.cluster(X), loaded.predict_proba(X)
+
+    expected = answers()
+    for name, mode in MODES.items():
+        with mode():
+            for found, usual in zip(answers(), expected, strict=True):
+                assert found.dtype == usual.dtype and np.array_equal(found, usual), name
+
+
+def test_threads_share_the_default_type_until_the_last_is_done():
+    expected = small(AutoencoderKMeans).fit(X).cluster_centers_
+    with default(torch.set_default_dtype, torch.float64, torch.float32), ThreadPoolExecutor(2) as pool:
+        fits = [pool.submit(small(AutoencoderKMeans, pretrain_epochs=epochs).fit, X) for epochs in (3, 0, 3, 0, 3)]
+        assert all(np.array_equal(fit.result().cluster_centers_, expected) for fit in fits[::2])
+        assert torch.get_default_dtype() == torch.float64
 
 
 @each_method
