@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from dctutor import methods
 from dctutor._validation import check_integer
-from dctutor.datasets import load_dataset
+from dctutor.datasets import Dataset, load_dataset
+from dctutor.datasets._catalog import ENTRIES, Entry
 from dctutor.devices import forget_peak_memory, peak_memory_mb, processor
 from dctutor.metrics import scores
 from dctutor.saving import plain
@@ -38,7 +39,6 @@ PROFILES: dict[str, dict[str, Any]] = {
     },
 }
 
-_OF_THE_DATA = {"n_clusters", "image_shape"}  # `run` fills them in
 _OF_THE_RUN = {"random_state", "checkpoint", "checkpoint_seconds", "verbose"}
 
 
@@ -111,15 +111,14 @@ def run(
     unknown = sorted(chosen.keys() - known.keys())
     if unknown:
         raise ValueError(f"settings: {method} does not take {', '.join(unknown)}")
-    if path.exists():
-        _check_same(path, known | chosen, known.keys() - _OF_THE_RUN - (_OF_THE_DATA - settings.keys()))
+    if path.exists() and dataset in ENTRIES:
+        _check_same(path, known | _of_the_data(ENTRIES[dataset]) | chosen, known.keys() - _OF_THE_RUN)
         return path, False
     data = load_dataset(dataset, split)
     fitted = data if fit_on is None else load_dataset(dataset, fit_on)
     folder.mkdir(parents=True, exist_ok=True)
     y = _some_labels(method, fitted.y, labels, seed)
-    of_data = {"n_clusters": len(data.label_names), "image_shape": data.image_shape}
-    of_data = {key: value for key, value in of_data.items() if key in known}
+    of_data = {key: value for key, value in _of_the_data(data).items() if key in known}
     estimator = made(**{**of_data, **chosen, "random_state": seed, "checkpoint": checkpoint})
     forget_peak_memory()
     try:
@@ -159,6 +158,11 @@ def run(
     partial.replace(path)
     checkpoint.unlink(missing_ok=True)
     return path, True
+
+
+def _of_the_data(data: Dataset | Entry) -> dict[str, Any]:
+    """Arguments that follow from a data set."""
+    return {"n_clusters": len(data.label_names), "image_shape": data.image_shape}
 
 
 def _check_same(path: Path, wanted: Mapping[str, Any], keys: Iterable[str]) -> None:

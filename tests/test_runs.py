@@ -210,6 +210,15 @@ def test_a_run_with_settings_does_not_pass_for_one_with_defaults(tmp_path, capsy
     assert file.read_bytes() == before
 
 
+def test_a_run_with_another_number_of_clusters_does_not_pass_for_that_of_the_data(tmp_path, capsys):
+    run("DEC", "digits", tmp_path, "--set", "n_clusters=5")
+    assert run("DEC", "digits", tmp_path) == 1
+    assert "holds a run with n_clusters=5, not 10" in capsys.readouterr().err
+    assert run("DEC", "digits", tmp_path / "other") == 0
+    assert run("DEC", "digits", tmp_path / "other", "--set", "n_clusters=10") == 0
+    assert "already there" in capsys.readouterr().out
+
+
 def test_numbers_of_numpy(tmp_path):
     settings = {"epochs": np.int64(1), "tol": np.float32(0.5)}
     path, fresh = runs.run("DEC", "digits", seed=np.int64(1), profile="smoke", folder=tmp_path, settings=settings)

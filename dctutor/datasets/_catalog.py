@@ -153,7 +153,7 @@ _ALL = (
     Entry(
         name="hapt",
         image_shape=None,
-        label_names=(),  # read from the set's own activity_labels.txt
+        label_names=("",) * 12,  # to be read from the set's own activity_labels.txt
         licence="CC BY 4.0",
         citation="J.-L. Reyes-Ortiz, L. Oneto, A. Samà, X. Parra and D. Anguita. Transition-aware human "
         "activity recognition using smartphones. Neurocomputing 171:754-767, 2016. "
