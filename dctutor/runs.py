@@ -168,8 +168,9 @@ def _of_the_data(data: Dataset | Entry) -> dict[str, Any]:
 def _check_same(path: Path, wanted: Mapping[str, Any], keys: Iterable[str]) -> None:
     """Raise ValueError if the run that ``path`` holds has other arguments, or if it holds none."""
     try:
-        there = json.loads(path.read_text())["config"]
-    except (KeyError, TypeError, ValueError) as error:
+        there = dict(json.loads(path.read_text())["config"])
+        there["n_clusters"], summary([path])  # does it have what every result has?
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"folder: {path} does not hold a whole run; delete it") from error
     for key in sorted(keys):
         value = plain(wanted[key])

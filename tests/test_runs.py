@@ -239,7 +239,12 @@ def test_a_mistyped_setting_is_not_blamed_on_the_run_that_is_there(tmp_path, cap
     assert "settings: DEC does not take gama" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("content", ["{", "{}", "[]"])
+WHOLE = {"config": {"n_clusters": 10}, "metrics": {"acc": 0.5}, "seconds": 1.0}
+DAMAGED = [{}, [], WHOLE | {"config": {}}, WHOLE | {"config": []}, WHOLE | {"metrics": None}, WHOLE | {"seconds": "1"}]
+DAMAGED += [{key: value for key, value in WHOLE.items() if key != missing} for missing in WHOLE]
+
+
+@pytest.mark.parametrize("content", ["{", "\x00", *map(json.dumps, DAMAGED)])
 def test_a_damaged_result_is_named(tmp_path, capsys, content):
     file = tmp_path / "dec-digits-all-smoke-0.json"
     file.write_text(content)
