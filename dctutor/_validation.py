@@ -1,7 +1,8 @@
 """Checks of constructor arguments: what came, and what was expected."""
 
 import numbers
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,19 @@ from numpy.typing import NDArray
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import column_or_1d
 
-__all__ = ["check_integer", "check_number", "check_sizes", "known_labels"]
+__all__ = ["check_integer", "check_number", "check_sizes", "known_labels", "unchanged_on_error"]
+
+
+@contextmanager
+def unchanged_on_error(estimator: Any) -> Iterator[None]:
+    """Leave an estimator as it was where the block, its fit, does not come to an end."""
+    before = dict(estimator.__dict__)
+    try:
+        yield
+    except BaseException:  # an interrupt, too
+        estimator.__dict__.clear()
+        estimator.__dict__.update(before)
+        raise
 
 
 def check_integer(name: str, value: Any, *, minimum: int) -> int:

@@ -13,7 +13,7 @@ from sklearn.utils import check_random_state
 from torch import Tensor, nn
 
 from dctutor import saving
-from dctutor._validation import check_integer, check_number, known_labels
+from dctutor._validation import check_integer, check_number, known_labels, unchanged_on_error
 from dctutor.checkpoint import Checkpoint
 from dctutor.devices import plain_modes
 from dctutor.fitted import Fitted, Floats, image_shape, shape_of
@@ -141,14 +141,8 @@ class DeepClusterer(Fitted, ABC):
         FloatingPointError
             If training diverges.
         """
-        before = dict(self.__dict__)
-        try:
-            with plain_modes():
-                self._fit(X, y)
-        except BaseException:  # an interrupt, too: a fit that fails leaves the estimator as it was
-            self.__dict__.clear()
-            self.__dict__.update(before)
-            raise
+        with unchanged_on_error(self), plain_modes():
+            self._fit(X, y)
         return self
 
     def fit_predict(self, X: ArrayLike, y: Any = None) -> NDArray[np.int64]:

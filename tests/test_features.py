@@ -4,8 +4,10 @@ import subprocess
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
+from sklearn import config_context
 from sklearn.cluster import KMeans
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
@@ -265,3 +267,23 @@ def test_modes_that_the_caller_set_change_no_activation():
     with torch.autocast("cpu", dtype=torch.bfloat16), torch.device("meta"):
         found = activations(network, X)
     assert all(map(np.array_equal, found, expected))
+
+
+def test_a_fit_that_fails_leaves_no_trace():
+    tables, new = [np.eye(6), np.eye(6)[:, :2]], np.eye(5)
+    transformer = MultiLayerPCA(7)
+    with pytest.raises(ValueError, match="n_components"):
+        transformer.fit(tables)
+    with pytest.raises(NotFittedError):
+        transformer.transform(tables)
+    expected = transformer.set_params(n_components=2).fit(tables).transform(tables)
+    with pytest.raises(ValueError, match="n_components"):
+        transformer.set_params(n_components=7).fit(new)
+    np.testing.assert_array_equal(transformer.transform(tables), expected)
+
+
+def test_the_own_choice_of_output_goes_before_that_of_scikit_learn():
+    with config_context(transform_output="pandas"):
+        transformer = MultiLayerPCA(2).fit(np.eye(6))
+        assert isinstance(transformer.transform(np.eye(6)), pd.DataFrame)
+        assert isinstance(transformer.set_output(transform="default").transform(np.eye(6)), np.ndarray)

@@ -10,7 +10,7 @@ from sklearn.decomposition import PCA
 from sklearn.utils import Tags, check_array, check_consistent_length
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from dctutor._validation import check_number
+from dctutor._validation import check_number, unchanged_on_error
 
 __all__ = ["FullNetworkEmbedding", "MultiLayerPCA"]
 
@@ -104,12 +104,14 @@ class MultiLayerPCA(ClassNamePrefixFeaturesOutMixin, _Layers):
         ValueError
             If the layers are not finite tables of equal length, or ``n_components`` exceeds what they allow.
         """
-        joined = self._joined(X, reset=True)
-        spread = np.where(_varies(joined), joined.var(axis=0, dtype=np.float64), 0)
-        totals = np.array([part.sum() for part in np.split(spread, np.cumsum(self.widths_)[:-1])])
-        self.scales_ = np.where((totals > 0) & self.scale_layers, np.sqrt(totals), 1.0)
-        pca = PCA(self.n_components, random_state=self.random_state)
-        self.pca_ = pca.fit(self._scaled(joined))
+        with unchanged_on_error(self):
+            joined = self._joined(X, reset=True)
+            spread = np.where(_varies(joined), joined.var(axis=0, dtype=np.float64), 0)
+            totals = np.array([part.sum() for part in np.split(spread, np.cumsum(self.widths_)[:-1])])
+            self.scales_ = np.where((totals > 0) & self.scale_layers, np.sqrt(totals), 1.0)
+            # Arrays, whatever scikit-learn is set to: what becomes of them is this transformer's own setting.
+            pca = PCA(self.n_components, random_state=self.random_state).set_output(transform="default")
+            self.pca_ = pca.fit(self._scaled(joined))
         return self
 
     def transform(self, X: Layers) -> NDArray:
@@ -177,9 +179,10 @@ class FullNetworkEmbedding(OneToOneFeatureMixin, _Layers):
             check_number(name, getattr(self, name), minimum=-np.inf)
         if self.lower > self.upper:
             raise ValueError(f"lower: expected at most upper={self.upper}, got {self.lower}")
-        joined = self._joined(X, reset=True)
-        self.mean_ = joined.mean(axis=0, dtype=np.float64)
-        self.scale_ = np.where(_varies(joined), joined.std(axis=0, dtype=np.float64), 0)
+        with unchanged_on_error(self):
+            joined = self._joined(X, reset=True)
+            self.mean_ = joined.mean(axis=0, dtype=np.float64)
+            self.scale_ = np.where(_varies(joined), joined.std(axis=0, dtype=np.float64), 0)
         return self
 
     def transform(self, X: Layers) -> NDArray:
