@@ -16,7 +16,7 @@ from dctutor import saving
 from dctutor._validation import check_integer, check_number, known_labels, unchanged_on_error
 from dctutor.checkpoint import Checkpoint
 from dctutor.devices import plain_modes
-from dctutor.fitted import Fitted, Floats, image_shape, shape_of
+from dctutor.fitted import Fitted, Floats, as_array, image_shape, shape_of
 from dctutor.training import Loop
 
 __all__ = ["DeepClusterer"]
@@ -155,7 +155,7 @@ class DeepClusterer(Fitted, ABC):
         x = self._validate(X, reset=True)
         if len(x) < self.n_clusters:
             raise ValueError(f"X: expected at least n_clusters={self.n_clusters} samples, got n_samples={len(x)}")
-        known = known_labels(y, len(x)) if self.takes_labels else None
+        known = known_labels(as_array(y), len(x)) if self.takes_labels else None
         self.image_shape_ = image_shape(getattr(self, "image_shape", None), shape_of(X), x.shape[1])
         power = float(np.mean(np.square(x, dtype=np.float64)))
         # Below the smallest normal float32, the scale would overflow: such data is zero.

@@ -23,6 +23,15 @@ __all__ = ["Fitted"]
 Floats = NDArray[np.float32]
 
 
+def as_array(X: Any) -> Any:
+    """Turn a tensor, wherever it is and of whatever type, into an array; leave anything else as it is."""
+    if not isinstance(X, Tensor):
+        return X
+    X = X.detach().cpu().resolve_conj()
+    known = not X.is_floating_point() or X.dtype in (torch.float16, torch.float32, torch.float64)
+    return (X if known else X.float()).numpy()  # NumPy has no bfloat16
+
+
 def shape_of(X: Any) -> tuple[int, ...]:
     """Shape of what a user gave, () where it has none to tell."""
     return np.shape(X) if hasattr(X, "shape") or isinstance(X, list | tuple) else ()
@@ -112,7 +121,7 @@ class Fitted(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
             Their reconstructions.
         """
         check_is_fitted(self)
-        z = check_array(Z, dtype=np.float32, order="C", copy=True, input_name="Z")
+        z = check_array(as_array(Z), dtype=np.float32, order="C", copy=True, input_name="Z")
         width = self.cluster_centers_.shape[1]
         if z.shape[1] != width:
             raise ValueError(f"Z: expected width {width}, got {z.shape[1]}")
@@ -165,6 +174,7 @@ class Fitted(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
 
     def _validate(self, X: ArrayLike, *, reset: bool) -> Floats:
         try:
+            X = as_array(X)
             shape = shape_of(X)
             known, seen = None if reset else self.image_shape_, image_shape(None, shape, 0)
             if known is not None and seen not in (None, known):

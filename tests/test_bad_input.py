@@ -11,7 +11,7 @@ from sklearn.datasets import load_digits
 from sklearn.exceptions import NotFittedError
 from small_fits import METHODS, PRETRAINED, blobs, small, trained
 
-from dctutor import DEC, IDEC, AutoencoderKMeans, ClusteringModule
+from dctutor import DEC, IDEC, AutoencoderKMeans, ClusteringModule, DeepAutoencoderClustering
 from dctutor.training import Loop
 
 X, _ = blobs(60)
@@ -69,6 +69,18 @@ def test_bad_data_after_fit(name):
     for ask in (fitted.predict, fitted.predict_proba, fitted.transform):
         with pytest.raises((ValueError, TypeError), match=BAD_DATA[name][1].replace(" .* minimum of 2", "")):
             ask(BAD_DATA[name][0])
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64])
+def test_tensors_are_data(dtype):
+    tensor = torch.from_numpy(X).to(dtype).requires_grad_()
+    array, y = tensor.detach().double().numpy(), np.arange(60) % 3
+    expected = small(DeepAutoencoderClustering).fit(array, y)
+    found = small(DeepAutoencoderClustering).fit(tensor, torch.tensor(y, dtype=torch.float32, requires_grad=True))
+    assert np.array_equal(found.cluster_centers_, expected.cluster_centers_)
+    assert np.array_equal(found.predict_proba(tensor), expected.predict_proba(array))
+    z = torch.from_numpy(found.cluster_centers_).to(dtype).requires_grad_()
+    assert np.array_equal(found.inverse_transform(z), found.inverse_transform(z.detach().double().numpy()))
 
 
 def test_images_of_another_shape_than_in_fit():
