@@ -1,10 +1,11 @@
-"""What losses share: how they add up, and which rows an index may name."""
+"""What losses share: how they add up, and which rows and clusters a number may name."""
 
 from typing import Literal
 
+import torch
 from torch import Tensor
 
-__all__ = ["Reduction", "check_reduction", "check_rows", "reduced"]
+__all__ = ["Reduction", "check_labels", "check_reduction", "check_rows", "reduced"]
 
 Reduction = Literal["mean", "sum"]
 
@@ -21,8 +22,21 @@ def reduced(total: Tensor, count: int, reduction: Reduction) -> Tensor:
     return total if reduction == "sum" else total / count
 
 
-def check_rows(name: str, index: Tensor) -> None:
-    """Raise ValueError if an index is negative, which would count rows from the end."""
+def check_rows(name: str, index: Tensor, n: int) -> None:
+    """Raise ValueError if an index is none of 0 to n - 1; a negative one would count from the end."""
     # On a GPU the answer would make every step wait.
-    if index.device.type == "cpu" and index.numel() and index.min() < 0:
-        raise ValueError(f"{name}: expected numbers of rows, 0 or more, got {int(index.min())}")
+    if index.device.type == "cpu" and index.numel():
+        for value in (int(index.min()), int(index.max())):
+            if not 0 <= value < n:
+                raise ValueError(f"{name}: expected numbers from 0 to {n - 1}, got {value}")
+
+
+def check_labels(labels: Tensor, n: int, one_each: str, n_clusters: int) -> Tensor:
+    """Return n clusters as int64, whatever kind of integer they are, or raise TypeError / ValueError."""
+    if labels.shape != (n,):
+        raise ValueError(f"labels: expected shape ({n},), {one_each}, got {tuple(labels.shape)}")
+    if labels.dtype == torch.bool or labels.is_floating_point() or labels.is_complex():
+        raise TypeError(f"labels: expected integers, got {labels.dtype}")
+    labels = labels.long()  # before anything else: as an index, uint8 is a mask
+    check_rows("labels", labels, n_clusters)
+    return labels

@@ -6,6 +6,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from dctutor._validation import check_integer, check_number
+from dctutor.losses._common import check_labels
 from dctutor.losses._precision import in_float32
 
 __all__ = ["cluster_affinity", "merging", "triplet"]
@@ -37,13 +38,12 @@ def cluster_affinity(w: Float[Tensor, "n n"], labels: Int[Tensor, " n"], n_clust
 
     Raises
     ------
-    ValueError
-        If ``w`` is not square, or ``labels`` is not one number a sample.
+    TypeError, ValueError
+        If ``w`` is not square, or ``labels`` is not one integer a sample, 0 to k - 1.
     """
     if w.ndim != 2 or w.shape[0] != w.shape[1]:
         raise ValueError(f"w: expected shape (n, n), got {tuple(w.shape)}")
-    if labels.shape != w.shape[:1]:
-        raise ValueError(f"labels: expected shape ({len(w)},), one a row of w, got {tuple(labels.shape)}")
+    labels = check_labels(labels, len(w), "one a row of w", n_clusters)
     member = functional.one_hot(labels, n_clusters).to(w.dtype)
     size = member.sum(0).clamp_min(1)
     entering, leaving = w.T @ member, w @ member  # of each sample: from, and to, each cluster

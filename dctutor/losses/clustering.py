@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from dctutor.losses._common import Reduction, check_rows, reduced
+from dctutor.losses._common import Reduction, check_labels, reduced
 from dctutor.losses._precision import in_float32
 
 __all__ = ["assignment_hardening", "k_means", "student_t", "target_distribution"]
@@ -140,14 +140,12 @@ def k_means(
 
     Raises
     ------
-    ValueError
-        If ``z`` and ``centers`` differ in width, ``labels`` is not one number a sample (on a CPU, also if one is
-        negative), or ``reduction`` is neither of the two.
+    TypeError, ValueError
+        If ``z`` and ``centers`` differ in width, ``labels`` is not one integer a sample (on a CPU, also if one is no
+        cluster's), or ``reduction`` is neither of the two.
     """
     if z.shape[-1] != centers.shape[-1]:
         raise ValueError(f"centers: expected width {z.shape[-1]}, that of z, got {centers.shape[-1]}")
-    if labels.shape != z.shape[:1]:
-        raise ValueError(f"labels: expected shape ({len(z)},), one a sample, got {tuple(labels.shape)}")
-    check_rows("labels", labels)
+    labels = check_labels(labels, len(z), "one a sample", len(centers))
     total = (z - centers[labels]).square().sum()
     return reduced(total, len(z), reduction)

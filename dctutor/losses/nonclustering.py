@@ -179,7 +179,7 @@ def locality_preserving(
         raise ValueError(f"pairs: expected shape (e, 2) with at least one pair, got {tuple(pairs.shape)}")
     if similarity.shape != pairs.shape[:1]:
         raise ValueError(f"similarity: expected shape ({len(pairs)},), one a pair, got {tuple(similarity.shape)}")
-    check_rows("pairs", pairs)
+    check_rows("pairs", pairs, len(z))
     squared = (z[pairs[:, 0]] - z[pairs[:, 1]]).square().sum(1)
     total = (similarity * squared).sum()
     return reduced(total, len(pairs), reduction)

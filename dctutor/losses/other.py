@@ -7,6 +7,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional
 
+from dctutor.losses._common import check_labels
 from dctutor.losses._precision import in_float32
 
 __all__ = ["cluster_classification", "fuzzy_k_means", "fuzzy_memberships", "group_sparsity"]
@@ -70,11 +71,10 @@ def cluster_classification(logits: Float[Tensor, "n k"], labels: Int[Tensor, " n
 
     Raises
     ------
-    ValueError
-        If ``labels`` is not one number a sample.
+    TypeError, ValueError
+        If ``labels`` is not one integer a sample (on a CPU, also if one is none of 0 to k - 1).
     """
-    if labels.shape != logits.shape[:1]:
-        raise ValueError(f"labels: expected shape ({len(logits)},), one a row of logits, got {tuple(labels.shape)}")
+    labels = check_labels(labels, len(logits), "one a row of logits", logits.shape[1])
     return functional.cross_entropy(logits, labels)
 
 

@@ -165,3 +165,26 @@ def test_reduced_precision_is_left():
 def test_errors_name_the_argument(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+OF_LABELS = {
+    "k_means": lambda labels: k_means(torch.randn(6, 2), torch.randn(3, 2), labels),
+    "cluster_classification": lambda labels: cluster_classification(torch.randn(6, 3), labels),
+    "cluster_affinity": lambda labels: cluster_affinity(torch.rand(6, 6), labels, 3),
+}
+
+
+@pytest.mark.parametrize("name", OF_LABELS)
+def test_labels_are_integers_of_any_kind_and_in_range(name):
+    def loss(labels):
+        torch.manual_seed(0)
+        return OF_LABELS[name](labels)
+
+    labels = torch.tensor([0, 1, 2, 2, 1, 1])
+    for dtype in (torch.int32, torch.uint8):
+        assert torch.equal(loss(labels.to(dtype)), loss(labels))
+    for wrong in (3, -100, -1):
+        with pytest.raises(ValueError, match=f"labels: expected numbers from 0 to 2, got {wrong}"):
+            loss(torch.tensor([0, 1, 2, wrong, 1, 1]))
+    with pytest.raises(TypeError, match="labels: expected integers, got torch"):
+        loss(labels.float())
