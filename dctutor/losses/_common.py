@@ -5,7 +5,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-__all__ = ["Reduction", "check_labels", "check_reduction", "check_rows", "reduced"]
+__all__ = ["Reduction", "check_labels", "check_reduction", "check_rows", "check_same_shape", "check_width", "reduced"]
 
 Reduction = Literal["mean", "sum"]
 
@@ -20,6 +20,18 @@ def reduced(total: Tensor, count: int, reduction: Reduction) -> Tensor:
     """Return a sum, or divide it by the number of what was summed over."""
     check_reduction(reduction)
     return total if reduction == "sum" else total / count
+
+
+def check_same_shape(name: str, value: Tensor, other_name: str, other: Tensor) -> None:
+    """Raise ValueError unless two tensors have one shape."""
+    if value.shape != other.shape:
+        raise ValueError(f"{name}: expected the shape of {other_name}, {tuple(other.shape)}, got {tuple(value.shape)}")
+
+
+def check_width(z: Tensor, centers: Tensor) -> None:
+    """Raise ValueError unless the centres are as wide as the samples."""
+    if z.shape[-1] != centers.shape[-1]:
+        raise ValueError(f"centers: expected width {z.shape[-1]}, that of z, got {centers.shape[-1]}")
 
 
 def check_rows(name: str, index: Tensor, n: int) -> None:

@@ -6,7 +6,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from dctutor._validation import check_integer, check_number
-from dctutor.losses._common import check_labels
+from dctutor.losses._common import check_labels, check_same_shape
 from dctutor.losses._precision import in_float32
 
 __all__ = ["cluster_affinity", "merging", "triplet"]
@@ -134,8 +134,7 @@ def triplet(
         If the shapes differ, or ``gamma`` or ``margin`` is out of its range.
     """
     for name, value in (("positive", positive), ("negative", negative)):
-        if value.shape != anchor.shape:
-            raise ValueError(f"{name}: expected the shape of anchor, {tuple(anchor.shape)}, got {tuple(value.shape)}")
+        check_same_shape(name, value, "anchor", anchor)
     check_number("gamma", gamma, open_at_minimum=True)
     check_number("margin", margin)
     pull = (anchor - positive).square().sum(1)

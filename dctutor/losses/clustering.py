@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from dctutor.losses._common import Reduction, check_labels, reduced
+from dctutor.losses._common import Reduction, check_labels, check_same_shape, check_width, reduced
 from dctutor.losses._precision import in_float32
 
 __all__ = ["assignment_hardening", "k_means", "student_t", "target_distribution"]
@@ -36,8 +36,7 @@ def student_t(z: Float[Tensor, "n p"], centers: Float[Tensor, "k p"], nu: float 
     ValueError
         If ``z`` and ``centers`` differ in width, or ``nu`` is not positive.
     """
-    if z.shape[-1] != centers.shape[-1]:
-        raise ValueError(f"centers: expected width {z.shape[-1]}, that of z, got {centers.shape[-1]}")
+    check_width(z, centers)
     if not nu > 0:
         raise ValueError(f"nu: expected a positive number, got {nu!r}")
     # Differences, not the expanded square: for far-off points that one cancels to noise.
@@ -102,8 +101,7 @@ def assignment_hardening(
     ValueError
         If the shapes differ, or ``reduction`` is neither of the two.
     """
-    if p.shape != q.shape:
-        raise ValueError(f"q: expected the shape of p, {tuple(p.shape)}, got {tuple(q.shape)}")
+    check_same_shape("q", q, "p", p)
     tiny = torch.finfo(q.dtype).tiny
     # xlogy takes 0 log 0 as 0; the floor keeps log q finite.
     total = (torch.xlogy(p, p) - p * q.clamp_min(tiny).log()).sum()
@@ -144,8 +142,7 @@ def k_means(
         If ``z`` and ``centers`` differ in width, ``labels`` is not one integer a sample (on a CPU, also if one is no
         cluster's), or ``reduction`` is neither of the two.
     """
-    if z.shape[-1] != centers.shape[-1]:
-        raise ValueError(f"centers: expected width {z.shape[-1]}, that of z, got {centers.shape[-1]}")
+    check_width(z, centers)
     labels = check_labels(labels, len(z), "one a sample", len(centers))
     total = (z - centers[labels]).square().sum()
     return reduced(total, len(z), reduction)

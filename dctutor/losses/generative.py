@@ -12,15 +12,10 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-from dctutor.losses._common import Reduction, reduced
+from dctutor.losses._common import Reduction, check_same_shape, reduced
 from dctutor.losses._precision import in_float32
 
 __all__ = ["bernoulli_nll", "discriminator_loss", "gaussian_kl", "gaussian_nll", "generator_loss"]
-
-
-def _same_shape(name: str, value: Tensor, other_name: str, other: Tensor) -> None:
-    if value.shape != other.shape:
-        raise ValueError(f"{name}: expected the shape of {other_name}, {tuple(other.shape)}, got {tuple(value.shape)}")
 
 
 @in_float32
@@ -49,7 +44,7 @@ def gaussian_kl(
     ValueError
         If the shapes differ.
     """
-    _same_shape("log_variance", log_variance, "mean", mean)
+    check_same_shape("log_variance", log_variance, "mean", mean)
     # expm1: close to the prior, exp(v) - 1 - v would lose its digits.
     total = (mean.square() + torch.expm1(log_variance) - log_variance).sum() / 2
     return reduced(total, len(mean), reduction)
@@ -87,7 +82,7 @@ def bernoulli_nll(
     ValueError
         If the shapes differ.
     """
-    _same_shape("logits", logits, "x", x)
+    check_same_shape("logits", logits, "x", x)
     total = functional.binary_cross_entropy_with_logits(logits, x, reduction="sum")
     return reduced(total, len(x), reduction)
 
@@ -128,7 +123,7 @@ def gaussian_nll(
     ValueError
         If the shapes differ, or the variance is not positive.
     """
-    _same_shape("x_hat", x_hat, "x", x)
+    check_same_shape("x_hat", x_hat, "x", x)
     if not variance > 0:
         raise ValueError(f"variance: expected a positive number, got {variance!r}")
     squared = functional.mse_loss(x_hat, x, reduction="sum")

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from dctutor._validation import check_number
-from dctutor.losses._common import Reduction, check_reduction, check_rows, reduced
+from dctutor.losses._common import Reduction, check_reduction, check_rows, check_same_shape, reduced
 from dctutor.losses._precision import in_float32
 
 __all__ = ["layerwise_reconstruction", "locality_preserving", "reconstruction", "self_augmentation"]
@@ -43,8 +43,7 @@ def reconstruction(
     ValueError
         If the shapes differ, or ``reduction`` is neither of the two.
     """
-    if x.shape != x_hat.shape:
-        raise ValueError(f"x_hat: expected the shape of x, {tuple(x.shape)}, got {tuple(x_hat.shape)}")
+    check_same_shape("x_hat", x_hat, "x", x)
     check_reduction(reduction)
     return functional.mse_loss(x_hat, x, reduction=reduction)
 
@@ -124,10 +123,7 @@ def self_augmentation(
     ValueError
         If the shapes differ, or ``similarity`` is not one of the three.
     """
-    if original.shape != augmented.shape:
-        raise ValueError(
-            f"augmented: expected the shape of original, {tuple(original.shape)}, got {tuple(augmented.shape)}"
-        )
+    check_same_shape("augmented", augmented, "original", original)
     if similarity == "cross_entropy":
         # The floor keeps log finite.
         return -(original * augmented.clamp_min(torch.finfo(augmented.dtype).tiny).log()).sum(1).mean()

@@ -7,7 +7,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional
 
-from dctutor.losses._common import check_labels
+from dctutor.losses._common import check_labels, check_width
 from dctutor.losses._precision import in_float32
 
 __all__ = ["cluster_classification", "fuzzy_k_means", "fuzzy_memberships", "group_sparsity"]
@@ -144,8 +144,7 @@ def fuzzy_k_means(z: Float[Tensor, "n p"], centers: Float[Tensor, "k p"], m: flo
 
 
 def _squared_distances(z: Tensor, centers: Tensor, m: float) -> Tensor:
-    if z.shape[-1] != centers.shape[-1]:
-        raise ValueError(f"centers: expected width {z.shape[-1]}, that of z, got {centers.shape[-1]}")
+    check_width(z, centers)
     if not m > 1:
         raise ValueError(f"m: expected a number above 1, got {m!r}")
     # The squares of an absurdly far point must stay finite, or its row turns into NaN.

@@ -5,6 +5,7 @@ from typing import Literal
 from jaxtyping import Float
 from torch import Tensor
 
+from dctutor.losses._common import check_same_shape
 from dctutor.losses._precision import in_float32
 
 __all__ = ["coefficient_norm", "self_expression"]
@@ -33,8 +34,7 @@ def self_expression(z: Float[Tensor, "n p"], z_hat: Float[Tensor, "n p"]) -> Flo
     ValueError
         If the shapes differ.
     """
-    if z.shape != z_hat.shape:
-        raise ValueError(f"z_hat: expected the shape of z, {tuple(z.shape)}, got {tuple(z_hat.shape)}")
+    check_same_shape("z_hat", z_hat, "z", z)
     return (z - z_hat).square().sum() / 2
 
 

@@ -4,6 +4,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from dctutor.losses._common import check_same_shape
 from dctutor.losses._precision import in_float32
 
 __all__ = ["feature_weights", "weighted_reconstruction"]
@@ -84,8 +85,7 @@ def weighted_reconstruction(
     ValueError
         If the shapes do not fit together.
     """
-    if x.shape != x_hat.shape:
-        raise ValueError(f"x_hat: expected the shape of x, {tuple(x.shape)}, got {tuple(x_hat.shape)}")
+    check_same_shape("x_hat", x_hat, "x", x)
     if weights.shape != x.shape[1:]:
         raise ValueError(f"weights: expected one a feature, {x.shape[1]} in all, got shape {tuple(weights.shape)}")
     return ((x - x_hat) ** 2 * weights).mean()
