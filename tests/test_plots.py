@@ -423,6 +423,37 @@ def test_names_are_written_as_they_are():
     plots.confusion(y, y, label_names=["$\\frac$", "a_b"]).figure.draw_without_rendering()
 
 
+BAD = "$\\frac$"
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda: plots.embedding(np.eye(4), np.zeros(4, int), label_names=[BAD], title=BAD).figure,
+        lambda: plots.silhouette(np.zeros(4), np.zeros(4, int), label_names=[BAD]).figure,
+        lambda: plots.confusion([0, 0], [0, 0], label_names=[BAD]).figure,
+        lambda: plots.compare({BAD: {BAD: 1}}).figure,
+        lambda: plots.compare({BAD: {BAD: 1, "b": 2}}).figure,
+        lambda: plots.training_curves({BAD: {"epoch": [1], BAD: [1]}}),
+        lambda: plots.training_curves({BAD: {"epoch": [1], BAD: [1], "b": [2]}}),
+        lambda: plots.prototypes(np.zeros((1, 4)), image_shape=(1, 2, 2), titles=[BAD]),
+        lambda: plots.image_rows({BAD: np.zeros((1, 4))}, (1, 2, 2)),
+    ],
+)
+def test_a_dollar_sign_in_a_name_begins_no_formula(draw):
+    figure = draw()
+    for ax in figure.axes:
+        if ax.get_legend_handles_labels()[0]:
+            ax.legend()
+    figure.draw_without_rendering()
+
+
+def test_a_formula_that_the_caller_writes_is_one():
+    ax = plots.embedding(np.eye(4), title="$5")
+    ax.set_title("$z$")
+    assert ax.title.get_parse_math()
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [

@@ -12,7 +12,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
 
 from dctutor.metrics import confusion_matrix
-from dctutor.plots._style import INK, WIDTH, as_labels, axes_or_new, figure_of, group_names, style
+from dctutor.plots._style import INK, WIDTH, as_labels, axes_or_new, figure_of, group_names, literal, style
 
 _MAX_ANNOTATED = 15  # more rows or columns than this leave no room for numbers
 _LINES = ("-", "--", ":", "-.")
@@ -67,7 +67,7 @@ def confusion(
                     colour = "white" if share[row, column] > 0.55 else INK
                     ax.text(column, row, f"{count}", ha="center", va="center", color=colour, fontsize=9)
         ax.set_xticks(range(len(clusters)), [str(cluster) for cluster in clusters])
-        ax.set_yticks(range(len(classes)), names, parse_math=False)
+        ax.set_yticks(range(len(classes)), list(map(literal, names)))
         ax.set(xlabel="cluster, in the order of its class", ylabel="class")
         ax.set_title(f"{counts[rows, range(len(rows))].sum() / len(y_true):.1%} in the framed cells")
         ax.spines[:].set_visible(False)
@@ -121,7 +121,7 @@ def training_curves(
             ax.remove()
         for ax, (phase, clock, drawn) in zip(axes.flat, panels, strict=False):
             _curves(ax, history[phase], clock, drawn)
-            ax.set_title(phase.replace("/refresh", ": labels"))
+            ax.set_title(literal(phase).replace("/refresh", ": labels"))
     return figure
 
 
@@ -130,7 +130,7 @@ def _curves(ax: Axes, table: Mapping[str, Sequence[float]], clock: str, drawn: S
     values = values[np.isfinite(values)]
     for i, key in enumerate(drawn):
         marker = "o" if len(table[clock]) < 3 else None
-        ax.plot(table[clock], table[key], linestyle=_LINES[i % len(_LINES)], marker=marker, label=key)
+        ax.plot(table[clock], table[key], linestyle=_LINES[i % len(_LINES)], marker=marker, label=literal(key))
     if len(values) and values.min() > 0 and values.max() > 20 * values.min():
         ax.set_yscale("log")
         ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
@@ -142,7 +142,7 @@ def _curves(ax: Axes, table: Mapping[str, Sequence[float]], clock: str, drawn: S
     if drawn == ["changed"]:
         ax.set_ylabel("share of labels changed")
     elif len(drawn) == 1:
-        ax.set_ylabel(drawn[0])
+        ax.set_ylabel(literal(drawn[0]))
     else:
         ax.set_ylabel("loss" if "loss" in drawn else "")
         below: dict[str, Any] = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.2), "ncols": 2}
@@ -181,9 +181,9 @@ def compare(rows: Mapping[str, Mapping[str, float]], *, ax: Axes | None = None) 
         for i, metric in enumerate(metrics):
             present = [(y, values[metric]) for y, values in enumerate(rows.values()) if metric in values]
             places = [y - 0.4 + thickness * (i + 0.5) for y, _ in present]
-            bars = ax.barh(places, [value for _, value in present], height=0.9 * thickness, label=metric)
+            bars = ax.barh(places, [value for _, value in present], height=0.9 * thickness, label=literal(metric))
             ax.bar_label(bars, fmt="%.3f", padding=3, fontsize=9)
-        ax.set_yticks(range(len(rows)), list(rows))
+        ax.set_yticks(range(len(rows)), list(map(literal, rows)))
         ax.invert_yaxis()
         ax.spines["left"].set_visible(False)
         ax.tick_params(axis="y", length=0)
@@ -195,5 +195,5 @@ def compare(rows: Mapping[str, Mapping[str, float]], *, ax: Axes | None = None) 
         if len(metrics) > 1:
             ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=len(metrics))
         else:
-            ax.set_xlabel(metrics[0])
+            ax.set_xlabel(literal(metrics[0]))
     return ax

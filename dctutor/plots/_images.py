@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from dctutor._validation import check_integer
-from dctutor.plots._style import WIDTH, style
+from dctutor.plots._style import WIDTH, literal, style
 
 
 def prototypes(
@@ -48,7 +48,7 @@ def prototypes(
             ax.axis("off")
             if i < len(pictures):
                 ax.imshow(pictures[i], cmap="gray", vmin=0, vmax=1)
-                ax.set_title("" if titles is None else titles[i])
+                ax.set_title("" if titles is None else literal(titles[i]))
     return figure
 
 
@@ -84,7 +84,7 @@ def image_rows(rows: Mapping[str, np.ndarray], image_shape: tuple[int, ...]) -> 
         for part, (name, row) in zip(
             figure.subfigures(len(rows), 1, squeeze=False)[:, 0], pictures.items(), strict=True
         ):
-            part.suptitle(name, x=0.01, ha="left")
+            part.suptitle(literal(name), x=0.01, ha="left")
             for ax, image in zip(part.subplots(1, ncols, squeeze=False)[0], row, strict=True):
                 ax.axis("off")
                 ax.imshow(image, cmap="gray", vmin=0, vmax=1)

@@ -9,12 +9,23 @@ from matplotlib.axes import Axes
 from matplotlib.text import Annotation
 from sklearn.decomposition import PCA
 
-from dctutor.plots._style import COLOURS, INK, MARKERS, as_labels, as_matrix, axes_or_new, figure_of, group_names, style
+from dctutor.plots._style import (
+    COLOURS,
+    INK,
+    MARKERS,
+    as_labels,
+    as_matrix,
+    axes_or_new,
+    figure_of,
+    group_names,
+    literal,
+    style,
+)
 
 _HALO = [effects.withStroke(linewidth=3, foreground="white")]
 _NAME: dict[str, Any] = {
     **{"textcoords": "offset points", "ha": "center", "va": "center"},
-    **{"fontsize": 10, "weight": "bold", "zorder": 4, "parse_math": False},
+    **{"fontsize": 10, "weight": "bold", "zorder": 4},
 }
 
 
@@ -89,12 +100,12 @@ def embedding(
                 alpha=0.6,
                 linewidths=0,
                 rasterized=True,
-                label=name or None,
+                label=literal(name) or None,
             )
             # The frame ties a name to its colour, also where names had to move.
             frame = {"boxstyle": "round,pad=0.15", "fc": (1, 1, 1, 0.85), "ec": COLOURS[i % len(COLOURS)], "lw": 1.5}
             if name:
-                texts.append(ax.annotate(name, np.median(points, axis=0), (0, lift), bbox=frame, **_NAME))
+                texts.append(ax.annotate(literal(name), np.median(points, axis=0), (0, lift), bbox=frame, **_NAME))
         if centers is not None:
             x, y = centers[:, 0], centers[:, 1]
             ax.scatter(x, y, marker="x", s=70, color=INK, linewidths=2.2, path_effects=_HALO, zorder=3)
@@ -103,7 +114,7 @@ def embedding(
         ax.tick_params(labelbottom=False, labelleft=False, length=0)  # the scale of an embedding has no meaning
         ax.set_aspect("equal", adjustable="datalim")
         if title is not None:
-            ax.set_title(title)
+            ax.set_title(literal(title))
         if texts:
             _spread(ax, texts)
     return ax

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
-from dctutor.plots._style import COLOURS, INK, as_labels, axes_or_new, group_names, style
+from dctutor.plots._style import COLOURS, INK, as_labels, axes_or_new, group_names, literal, style
 
 
 def silhouette(
@@ -57,7 +57,7 @@ def silhouette(
         ax.axvline(0, color=INK, linewidth=0.8)
         ax.axvline(values.mean(), color=INK, linewidth=1.5, linestyle="--")
         ax.set_title(f"mean {values.mean():.2f} (dashed)")
-        ax.set_yticks(middles, names)
+        ax.set_yticks(middles, list(map(literal, names)))
         ax.tick_params(axis="y", length=0)
         ax.spines["left"].set_visible(False)
         ax.set_ylim(begin - gap, 0)

@@ -59,6 +59,12 @@ def figure_of(ax: Axes) -> Figure:
     return ax.figure.figure
 
 
+def literal(text: object) -> str:
+    """What makes Matplotlib write `text` as it is: a dollar sign in a name begins no formula."""
+    # Not parse_math=False, which a legend does not take, and which would hold for what the caller writes there later.
+    return str(text).replace("$", r"\$")
+
+
 def as_matrix(name: str, value: object) -> np.ndarray:
     """`value` as a finite float array with two axes."""
     array = np.asarray(value, dtype=float)
