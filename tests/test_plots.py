@@ -474,3 +474,32 @@ def test_embedding_where_scikit_learn_returns_tables():
     with config_context(transform_output="pandas"):
         ax = plots.embedding(points)
     assert len(ax.collections[0].get_offsets()) == 20
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda ax: plots.embedding(np.eye(4), ax=ax),
+        lambda ax: plots.silhouette(np.zeros(4), np.zeros(4, int), ax=ax),
+        lambda ax: plots.confusion([0, 0], [0, 0], ax=ax),
+        lambda ax: plots.compare({"DEC": {"acc": 1}}, ax=ax),
+    ],
+)
+def test_axes_that_were_removed_are_refused(draw):
+    ax = plt.subplots()[1]
+    ax.remove()
+    with pytest.raises(ValueError, match="ax must belong to a figure; got an Axes that was removed"):
+        draw(ax)
+
+
+@pytest.mark.parametrize("column", [["low"], [None, [1]], [{}]])
+def test_curves_refuse_what_is_no_number_and_leave_no_figure(column):
+    before = plt.get_fignums()
+    with pytest.raises(ValueError, match=r"history\['train'\]\['loss'\] must hold numbers; got "):
+        plots.training_curves({"train": {"epoch": [1], "loss": column}})
+    assert plt.get_fignums() == before
+
+
+@pytest.mark.filterwarnings("error")
+def test_an_embedding_that_collapsed_is_drawn_without_a_warning():
+    assert len(points_of(plots.embedding(np.ones((9, 3))))) == 9

@@ -96,7 +96,7 @@ def training_curves(
     Raises
     ------
     ValueError
-        If nothing is left to draw, or columns of a table differ in length.
+        If nothing is left to draw, a column does not hold numbers, or columns of a table differ in length.
     """
     panels = []
     for phase, table in history.items():
@@ -105,6 +105,10 @@ def training_curves(
         if clock is None or not drawn or not len(table[clock]):
             continue
         for key in drawn:
+            try:
+                np.asarray(table[key], dtype=float)
+            except (TypeError, ValueError) as error:
+                raise ValueError(f"history[{phase!r}][{key!r}] must hold numbers; got {table[key]!r}.") from error
             if len(table[key]) != len(table[clock]):
                 raise ValueError(
                     f"history[{phase!r}] must have columns of one length; got {len(table[clock])} entries of "

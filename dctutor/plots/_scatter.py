@@ -35,7 +35,8 @@ def projector(Z: np.ndarray) -> PCA | None:
         return None
     if min(Z.shape) < 2:
         raise ValueError(f"an embedding needs at least 2 rows and 2 columns to be drawn; got shape {Z.shape}.")
-    return PCA(n_components=2, svd_solver="full").set_output(transform="default").fit(Z)
+    with np.errstate(invalid="ignore"):  # equal points have no variance to take a share of
+        return PCA(n_components=2, svd_solver="full").set_output(transform="default").fit(Z)
 
 
 def embedding(

@@ -49,13 +49,13 @@ def style() -> AbstractContextManager[None]:
 
 def axes_or_new(ax: Axes | None, height: float) -> Axes:
     """`ax`, or the axes of a new figure; to be called within `style`."""
+    if ax is not None and ax.figure is None:
+        raise ValueError("ax must belong to a figure; got an Axes that was removed from its own.")
     return plt.subplots(figsize=(WIDTH, height))[1] if ax is None else ax
 
 
 def figure_of(ax: Axes) -> Figure:
     """The figure that `ax` lies in, also from within a subfigure."""
-    if ax.figure is None:
-        raise ValueError("ax must belong to a figure; got an Axes that was removed from its own.")
     return ax.figure.figure
 
 
