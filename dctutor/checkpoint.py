@@ -43,7 +43,7 @@ class Checkpoint:
         self.facts: dict[str, Any] = {}
         self._written = time.monotonic()
         # Now, and not at the first write: that may be hours away.
-        if not self.path.parent.is_dir() or self.path.is_dir():
+        if not self.path.resolve().parent.is_dir() or self.path.is_dir():
             raise FileNotFoundError(f"checkpoint: expected a file in a folder that exists, got {str(path)!r}")
         if self.path.exists():
             self.tensors, self.facts = read_file(self.path)

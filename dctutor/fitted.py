@@ -141,6 +141,8 @@ class Fitted(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
             If the estimator was not fitted.
         FileNotFoundError
             If its folder does not exist.
+        FileExistsError
+            If ``path`` is a folder or another thing that is no file.
         """
         check_is_fitted(self)
         saving.save(self, path)

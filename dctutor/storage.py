@@ -53,19 +53,21 @@ def write_file(path: str | os.PathLike[str], tensors: Mapping[str, Tensor], fact
     ------
     FileNotFoundError
         If the folder of ``path`` does not exist.
+    FileExistsError
+        If ``path`` is a folder or another thing that is no file.
     TypeError
         If JSON cannot hold ``facts``.
     """
-    path = Path(path)
+    given, path = os.fspath(path), Path(path).resolve()  # a link stays one: what it leads to is written
     if not path.parent.is_dir():
         raise FileNotFoundError(f"path: there is no folder {str(path.parent)!r} to write {path.name!r} into")
+    if path.exists() and not path.is_file():
+        raise FileExistsError(f"path: expected a file, new or to be replaced, got {given!r}, which is something else")
     # Clones: safetensors refuses tensors that share memory (tied weights, views of one buffer).
     cpu = {name: value.detach().to("cpu").contiguous().clone() for name, value in tensors.items()}
     text = json.dumps(facts)
     payload = safetensors.torch.save(cpu, metadata={"facts": text, "sha256": _digest(cpu, text)})
-    # A temporary file in the same folder, then a rename: a reader sees the old file or the new, never a part. A link
-    # stays one.
-    path = path.resolve()
+    # A temporary file in the same folder, then a rename: a reader sees the old file or the new, never a part.
     temporary = path.with_name(f".{uuid.uuid4().hex}")
     try:
         with temporary.open("xb") as file:

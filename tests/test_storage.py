@@ -163,3 +163,21 @@ def test_a_link_stays_a_link(tmp_path):
 def test_the_longest_name_that_a_file_may_have(tmp_path):
     write_file(tmp_path / ("a" * 255), TENSORS, {})
     assert [path.name for path in tmp_path.iterdir()] == ["a" * 255]
+
+
+@pytest.mark.parametrize("place", ["", ".", "folder", "pipe", "link"])
+def test_what_is_no_file_is_named_and_stays(tmp_path, monkeypatch, place):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+    os.mkfifo("pipe")
+    (tmp_path / "link").symlink_to("folder")
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(FileExistsError, match=f"path: expected a file, .*got {place!r}"):
+        write_file(place, TENSORS, {})
+    assert sorted(tmp_path.rglob("*")) == before and (tmp_path / "pipe").is_fifo()
+
+
+def test_a_link_that_leads_to_no_folder(tmp_path):
+    (tmp_path / "link").symlink_to("nowhere/file")
+    with pytest.raises(FileNotFoundError, match=r"path: there is no folder .*nowhere"):
+        write_file(tmp_path / "link", TENSORS, {})
