@@ -15,6 +15,7 @@ from sklearn.preprocessing import StandardScaler
 from torch import nn
 from torchvision.models import resnet18
 
+from dctutor import DEC
 from dctutor.architectures import Autoencoder
 from dctutor.features import FullNetworkEmbedding, MultiLayerPCA, activations
 
@@ -287,3 +288,19 @@ def test_the_own_choice_of_output_goes_before_that_of_scikit_learn():
         transformer = MultiLayerPCA(2).fit(np.eye(6))
         assert isinstance(transformer.transform(np.eye(6)), pd.DataFrame)
         assert isinstance(transformer.set_output(transform="default").transform(np.eye(6)), np.ndarray)
+
+
+@pytest.mark.parametrize("dtype", [bool, np.uint8, np.int64])
+def test_numbers_of_any_type_are_inputs(dtype):
+    network, X = Autoencoder(5, (4, 2)), (np.arange(45).reshape(9, 5) % 7).astype(dtype)
+    expected = activations(network, X.astype(np.float32))
+    for given in (X, torch.from_numpy(X)):
+        assert all(map(np.array_equal, activations(network, given), expected))
+    words = nn.Sequential(nn.Embedding(7, 3), nn.Flatten())
+    if dtype == np.int64:
+        assert activations(words, X, ["1"])[0].shape == (9, 15)
+
+
+def test_an_estimator_is_no_network():
+    with pytest.raises(TypeError, match="network: expected .*, such as an estimator's network_, got DEC"):
+        activations(DEC(), np.ones((3, 2)))

@@ -36,7 +36,7 @@ def activations(
     network : nn.Module
         A trained network. That of a fitted `DeepClusterer` expects ``X * model.scale_``.
     X : array or Tensor of shape (n, ...)
-        Inputs as the network takes them.
+        Inputs as the network takes them, in numbers of any type.
     layers : sequence of int or of str, optional
         Places in what ``network.layer_outputs(x)`` returns, by default all; or names from
         ``network.named_modules()``, for any network.
@@ -56,12 +56,16 @@ def activations(
     TypeError, ValueError
         If an argument is not what it has to be, or a named layer does not give one such output a pass.
     """
+    if not isinstance(network, nn.Module):
+        raise TypeError(f"network: expected an nn.Module, such as an estimator's network_, got {network!r}")
     if maps not in ("mean", "flatten"):
         raise ValueError(f"maps: expected 'mean' or 'flatten', got {maps!r}")
     check_integer("batch_size", batch_size, minimum=1)
     x = X.detach() if isinstance(X, Tensor) else _native(X)
     if x.ndim < 2 or not len(x):
         raise ValueError(f"X: expected shape (n, ...) with n >= 1, got {tuple(x.shape)}")
+    # Numbers, whatever their type; but a layer that looks rows up wants integers.
+    looks_up = any(isinstance(module, nn.Embedding | nn.EmbeddingBag) for module in network.modules())
     weights = next(network.parameters(), torch.empty(0, dtype=torch.float32, device="cpu"))
     modes = [(module, module.training) for module in network.modules()]
     parts = []
@@ -70,7 +74,7 @@ def activations(
         with plain_modes(), torch.no_grad(), _reader(network, layers, maps) as read:
             for start in range(0, len(x), batch_size):
                 batch = torch.asarray(x[start : start + batch_size], copy=True)
-                batch = batch.to(weights.dtype) if batch.is_floating_point() else batch
+                batch = batch if looks_up and not batch.is_floating_point() else batch.to(weights.dtype)
                 parts.append(read(batch.to(weights.device)))
     finally:
         for module, training in modes:
@@ -81,7 +85,7 @@ def activations(
 def _native(X: Any) -> np.ndarray:
     """Lay an array out as PyTorch takes it: axes in order, bytes in the machine's order."""
     x = np.ascontiguousarray(X)
-    if x.dtype.kind not in "biufc":
+    if x.dtype.kind not in "biuf":
         raise TypeError(f"X: expected an array of numbers, got dtype {x.dtype}")
     return x.astype(x.dtype.newbyteorder("="), copy=False)
 
