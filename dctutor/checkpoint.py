@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Mapping, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from dctutor.storage import read_file, write_file
 
 __all__ = ["Checkpoint", "pack", "unpack"]
 
+_VERSION = version("dctutor")
 Registered = Mapping[str, nn.Module | Tensor]
 
 
@@ -24,20 +26,20 @@ class Checkpoint:
     ----------
     path : path-like
         The file. If it exists, its content is in `tensors` and `facts`.
-    fingerprint : str
-        Names the fit: its method, parameters and data.
+    fingerprint : str or list
+        What JSON can hold and gives back equal: names the fit: its method, parameters and data.
     seconds : float
         The least time between two writes, unless one is forced.
 
     Raises
     ------
     ValueError
-        If the file belongs to a fit with another fingerprint.
+        If the file belongs to a fit with another fingerprint, or was written by another version of the package.
     FileFormatError
         If the file is cut short, was altered, or is of another kind.
     """
 
-    def __init__(self, path: str | os.PathLike[str], fingerprint: str, seconds: float) -> None:
+    def __init__(self, path: str | os.PathLike[str], fingerprint: str | list[Any], seconds: float) -> None:
         self.path, self.fingerprint, self.seconds = Path(path), fingerprint, seconds
         self.tensors: dict[str, Tensor] = {}
         self.facts: dict[str, Any] = {}
@@ -47,6 +49,12 @@ class Checkpoint:
             raise FileNotFoundError(f"checkpoint: expected a file in a folder that exists, got {str(path)!r}")
         if self.path.exists():
             self.tensors, self.facts = read_file(self.path)
+            written_by = self.facts.get("version")
+            if "fingerprint" in self.facts and written_by != _VERSION:
+                raise ValueError(
+                    f"checkpoint: {str(path)!r} was written by version {written_by or 'unknown'} of dctutor, this is"
+                    f" {_VERSION}, which may train otherwise; name another file, or delete this one"
+                )
             if self.facts.get("fingerprint") != fingerprint:
                 raise ValueError(
                     f"checkpoint: {str(path)!r} was written by a fit with other parameters, on other data"
@@ -60,7 +68,7 @@ class Checkpoint:
 
     def write(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
         """Replace the file's content."""
-        write_file(self.path, tensors, {**facts, "fingerprint": self.fingerprint})
+        write_file(self.path, tensors, {**facts, "fingerprint": self.fingerprint, "version": _VERSION})
         self._written = time.monotonic()
 
 

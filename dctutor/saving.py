@@ -47,7 +47,7 @@ def parameters(estimator: "DeepClusterer") -> dict[str, Any]:
 
 def fingerprint(
     estimator: "DeepClusterer", x: NDArray[np.float32], seed: int, y: NDArray[np.int64] | None = None
-) -> str:
+) -> list[Any]:
     """Name a fit by its method, its data and the arguments that change its result."""
     arguments = parameters(estimator)
     for name in ("verbose", "checkpoint", "checkpoint_seconds"):
@@ -66,7 +66,7 @@ def fingerprint(
             for tensor in value.state_dict().values():
                 total.update(raw_bytes(tensor.detach().cpu()))
             facts.append(total.hexdigest())
-    return json.dumps(facts)
+    return json.loads(json.dumps(facts))  # as it will be read: there are no tuples in JSON
 
 
 def save(estimator: "DeepClusterer", path: str | os.PathLike[str]) -> None:

@@ -302,5 +302,5 @@ def test_numbers_of_any_type_are_inputs(dtype):
 
 
 def test_an_estimator_is_no_network():
-    with pytest.raises(TypeError, match="network: expected .*, such as an estimator's network_, got DEC"):
+    with pytest.raises(TypeError, match=r"network: expected .*, such as an estimator's network_, got DEC"):
         activations(DEC(), np.ones((3, 2)))

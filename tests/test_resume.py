@@ -11,7 +11,7 @@ import pytest
 import torch
 from small_fits import FORKS, METHODS, blobs, small
 
-from dctutor import DEC, DEPICT, AutoencoderKMeans
+from dctutor import DCN, DEC, DEPICT, AutoencoderKMeans
 from dctutor.checkpoint import Checkpoint
 from dctutor.storage import FileFormatError, read_file, write_file
 
@@ -296,3 +296,19 @@ def test_a_checkpoint_of_another_kind_of_processor(tmp_path, monkeypatch):
         make(DEC, **settings).fit(X)
     with pytest.raises(ValueError, match="or on another kind of processor; name another file"):
         make(DEC, **settings).fit(X)
+
+
+def test_numbers_that_are_equal_are_the_same_parameter(tmp_path):
+    first = make(DCN, lam=1.0, checkpoint=tmp_path / "checkpoint").fit(X)
+    again = make(DCN, lam=1, checkpoint=tmp_path / "checkpoint").fit(X)
+    assert np.array_equal(first.cluster_centers_, again.cluster_centers_)
+
+
+@pytest.mark.parametrize(("change", "named"), [({"version": "0.0.1"}, "0.0.1"), ({}, "unknown")])
+def test_a_checkpoint_of_another_version(tmp_path, change, named):
+    path = tmp_path / "checkpoint"
+    make(AutoencoderKMeans, checkpoint=path).fit(X)
+    tensors, facts = read_file(path)
+    write_file(path, tensors, {key: value for key, value in facts.items() if key != "version"} | change)
+    with pytest.raises(ValueError, match=f"checkpoint: .*was written by version {named} of dctutor, this is"):
+        make(AutoencoderKMeans, checkpoint=path).fit(X)
