@@ -314,3 +314,25 @@ def test_internal_scores_know_no_unit_and_no_origin(unit, shift):
     Z, labels = source.normal(size=(60, 3)), source.integers(0, 3, 60)
     plain, moved = report(labels, Z=Z), report(labels, Z=Z * unit + shift)
     assert dict(moved) == pytest.approx(dict(plain), rel=1e-5)
+
+
+@pytest.mark.parametrize("score", [clustering_accuracy, nmi, ari, scores])
+def test_labels_that_are_missing_or_of_two_kinds_are_refused(score):
+    groups = [0, 1, 1]
+    for gap in ([0.0, np.nan, 1.0], np.array(["a", "b", np.nan], dtype=object), np.array([0, None, 1], dtype=object)):
+        with pytest.raises((TypeError, ValueError), match="y_true: expected"):
+            score(gap, groups)
+        with pytest.raises((TypeError, ValueError), match="labels: expected"):
+            score(groups, gap)
+
+
+def test_a_collapsed_embedding_has_no_davies_bouldin_score():
+    assert np.isnan(davies_bouldin(np.full((6, 2), 0.3), [0, 0, 1, 1, 2, 2]))
+    crossed = np.array([[1.0, 0], [-1, 0], [0, 1], [0, -1], [9, 9], [9, 8]])  # two clusters around one centre
+    assert np.isnan(davies_bouldin(crossed, [0, 0, 1, 1, 2, 2]))
+    assert davies_bouldin(np.repeat([[0.0, 0], [1, 1]], 3, axis=0), [0, 0, 0, 1, 1, 1]) == 0
+
+
+def test_a_bad_seed_of_the_silhouette_is_named():
+    with pytest.raises(ValueError, match="random_state: expected an integer of at least 0, got -1"):
+        silhouette(np.eye(9), np.arange(9) % 2, sample_size=4, random_state=-1)

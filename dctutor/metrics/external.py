@@ -40,7 +40,19 @@ def _labels(y_true: ArrayLike, labels: ArrayLike) -> tuple[NDArray, NDArray]:
         raise ValueError(f"y_true: expected shape (n,) with n >= 1, got {truth.shape}")
     if found.shape != truth.shape:
         raise ValueError(f"labels: expected shape {truth.shape}, that of y_true, got {found.shape}")
+    check_groups("y_true", truth)
+    check_groups("labels", found)
     return truth, found
+
+
+def check_groups(name: str, groups: NDArray) -> None:
+    """Raise TypeError / ValueError unless the entries can be told apart and put in order."""
+    try:
+        np.unique(groups)
+    except TypeError as error:
+        raise TypeError(f"{name}: expected labels of one kind, such as integers or strings ({error})") from error
+    if (groups != groups).any():
+        raise ValueError(f"{name}: expected a label for each sample, got NaN")
 
 
 def confusion_matrix(y_true: ArrayLike, labels: ArrayLike) -> Confusion:
@@ -62,8 +74,8 @@ def confusion_matrix(y_true: ArrayLike, labels: ArrayLike) -> Confusion:
 
     Raises
     ------
-    ValueError
-        If there is no sample, or the two are not of one shape (n,).
+    TypeError, ValueError
+        If there is no sample, the two are not of one shape (n,), or a label is NaN or of another kind than the others.
     """
     truth, found = _labels(y_true, labels)
     counts = np.asarray(contingency_matrix(truth, found))
@@ -89,8 +101,8 @@ def match_labels(y_true: ArrayLike, labels: ArrayLike) -> dict:
 
     Raises
     ------
-    ValueError
-        If there is no sample, or the two are not of one shape (n,).
+    TypeError, ValueError
+        If there is no sample, the two are not of one shape (n,), or a label is NaN or of another kind than the others.
     """
     table = confusion_matrix(y_true, labels)
     return dict(zip(table.clusters.tolist(), table.classes[table.matched].tolist(), strict=False))
@@ -114,8 +126,8 @@ def clustering_accuracy(y_true: ArrayLike, labels: ArrayLike) -> float:
 
     Raises
     ------
-    ValueError
-        If there is no sample, or the two are not of one shape (n,).
+    TypeError, ValueError
+        If there is no sample, the two are not of one shape (n,), or a label is NaN or of another kind than the others.
     """
     table = confusion_matrix(y_true, labels)
     return float(table.counts[table.matched, np.arange(len(table.matched))].sum() / table.counts.sum())
@@ -141,8 +153,8 @@ def nmi(y_true: ArrayLike, labels: ArrayLike, *, average: str = "arithmetic") ->
 
     Raises
     ------
-    ValueError
-        If there is no sample, the two are not of one shape (n,), or `average` is unknown.
+    TypeError, ValueError
+        As `clustering_accuracy`, or if `average` is unknown.
     """
     if average not in _MEANS:
         raise ValueError(f"average: expected one of {', '.join(map(repr, _MEANS))}, got {average!r}")
@@ -167,8 +179,8 @@ def ari(y_true: ArrayLike, labels: ArrayLike) -> float:
 
     Raises
     ------
-    ValueError
-        If there is no sample, or the two are not of one shape (n,).
+    TypeError, ValueError
+        If there is no sample, the two are not of one shape (n,), or a label is NaN or of another kind than the others.
     """
     return float(adjusted_rand_score(*_labels(y_true, labels)))
 
@@ -191,7 +203,7 @@ def scores(y_true: ArrayLike, labels: ArrayLike) -> dict[str, float]:
 
     Raises
     ------
-    ValueError
-        If there is no sample, or the two are not of one shape (n,).
+    TypeError, ValueError
+        If there is no sample, the two are not of one shape (n,), or a label is NaN or of another kind than the others.
     """
     return {"acc": clustering_accuracy(y_true, labels), "nmi": nmi(y_true, labels), "ari": ari(y_true, labels)}

@@ -1,7 +1,8 @@
 """Scores of a clustering that need no labels, only the samples or their codes (survey 4.2).
 
 They are scikit-learn's, with one rule more: a score is NaN where it is not defined, which is with fewer than 2 or more
-than n - 1 clusters. So a fit that collapsed into one cluster gets a row in a table, not an error.
+than n - 1 clusters; for Davies-Bouldin, also where two centres coincide. So a fit that collapsed, into one cluster or
+into one point, gets an honest row in a table, not an error.
 
 All three reward compact, separate clusters in the space they are given. Two clusterings can be compared only in one
 and the same space, and a space that was trained to have such clusters will score well.
@@ -9,9 +10,11 @@ and the same space, and a space that was trained to have such clusters will scor
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.spatial.distance import pdist
 from sklearn import metrics
 
 from dctutor._validation import check_integer
+from dctutor.metrics.external import check_groups
 
 __all__ = ["calinski_harabasz", "davies_bouldin", "silhouette", "silhouette_samples"]
 
@@ -25,6 +28,7 @@ def _points(Z: ArrayLike, labels: ArrayLike) -> tuple[NDArray[np.float64], NDArr
         raise ValueError("Z: expected finite numbers, got NaN or infinity")
     if found.shape != (len(points),):
         raise ValueError(f"labels: expected shape ({len(points)},), one entry a row of Z, got shape {found.shape}")
+    check_groups("labels", found)
     # The scores know no origin and no unit, but scikit-learn's sums of squares and absolute tolerances do.
     points = points - points.mean(0)
     points /= np.abs(points).max() or 1.0
@@ -79,14 +83,17 @@ def silhouette(Z: ArrayLike, labels: ArrayLike, *, sample_size: int | None = Non
 
     Raises
     ------
-    TypeError
-        If `sample_size` is not an integer.
-    ValueError
-        If `Z` is not a table of finite numbers, `labels` does not fit it, or `sample_size` is below 2.
+    TypeError, ValueError
+        If `Z` is not a table of finite numbers, `labels` does not fit it, `sample_size` is no integer of at least 2, or
+        `random_state` is no seed.
     """
     points, found, _ = _points(Z, labels)
     if sample_size is not None and check_integer("sample_size", sample_size, minimum=2) < len(points):
-        drawn = np.random.default_rng(random_state).choice(len(points), sample_size, replace=False)
+        try:
+            generator = np.random.default_rng(random_state)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"random_state: expected an integer of at least 0, got {random_state!r}") from error
+        drawn = generator.choice(len(points), sample_size, replace=False)
         points, found = points[drawn], found[drawn]
     return float(silhouette_samples(points, found).mean())
 
@@ -106,7 +113,8 @@ def davies_bouldin(Z: ArrayLike, labels: ArrayLike) -> float:
     Returns
     -------
     float
-        At least 0, lower is better. NaN with fewer than 2 or more than n - 1 clusters.
+        At least 0, lower is better. NaN with fewer than 2 or more than n - 1 clusters, and where the centres of two
+        coincide, as they do where all points are one.
 
     Raises
     ------
@@ -114,7 +122,10 @@ def davies_bouldin(Z: ArrayLike, labels: ArrayLike) -> float:
         If `Z` is not a table of finite numbers, or `labels` does not fit it.
     """
     points, found, defined = _points(Z, labels)
-    return float(metrics.davies_bouldin_score(points, found)) if defined else float("nan")
+    # scikit-learn calls two clusters on one centre far apart, and gives a collapsed embedding the best score, 0.
+    if not defined or pdist([points[found == k].mean(0) for k in np.unique(found)]).min() < 1e-12:
+        return float("nan")
+    return float(metrics.davies_bouldin_score(points, found))
 
 
 def calinski_harabasz(Z: ArrayLike, labels: ArrayLike) -> float:
