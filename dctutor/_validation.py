@@ -57,6 +57,8 @@ def check_number(
 
 def check_sizes(name: str, value: Any, *, minimum: int = 1) -> tuple[int, ...]:
     """Return the sizes as a tuple, at least ``minimum``, or raise TypeError / ValueError naming the argument."""
+    if isinstance(value, np.ndarray) and value.ndim:
+        value = value.tolist()
     if not isinstance(value, Sequence) or isinstance(value, str):
         raise TypeError(f"{name}: expected a sequence of sizes, got {value!r}")
     if len(value) < minimum:

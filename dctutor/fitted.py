@@ -42,6 +42,7 @@ def image_shape(given: Any, shape: tuple[int, ...], width: int) -> tuple[int, ..
     seen = (1, *shape[1:]) if len(shape) == 3 else shape[1:] if len(shape) == 4 else None
     if given is None:
         return seen
+    given = given.tolist() if isinstance(given, np.ndarray) else given
     if not isinstance(given, Sequence) or isinstance(given, str) or len(given) != 3:
         raise TypeError(f"image_shape: expected (C, H, W) or None, got {given!r}")
     for size in given:

@@ -33,8 +33,8 @@ def plain(value: Any) -> Any:
         return os.fspath(value)
     if isinstance(value, torch.device):
         return str(value)
-    if isinstance(value, np.generic):
-        return value.item()
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
     if isinstance(value, Sequence) and not isinstance(value, str | bytes):
         return [plain(item) for item in value]
     return value if isinstance(value, str | int | float | bool | None) else None

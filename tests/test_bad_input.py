@@ -146,6 +146,7 @@ BAD_ARGUMENTS = [
     ({"widths": (8, 0)}, ValueError),
     ({"widths": (8, 2.0)}, TypeError),
     ({"widths": (8, None)}, TypeError),
+    ({"widths": np.array([8, 2.0])}, TypeError),
     ({"layerwise_epochs": -1}, ValueError),
     ({"layerwise_epochs": 1.0}, TypeError),
     ({"pretrain_epochs": -1}, ValueError),

@@ -9,7 +9,7 @@ import pytest
 import torch
 from small_fits import METHODS, blobs, small
 
-from dctutor import DEC, IDEC, AutoencoderKMeans, DeepClusterer
+from dctutor import DEC, IDEC, AutoencoderKMeans, DeepClusterer, DSCNet
 from dctutor.storage import FileFormatError, read_file, write_file
 
 X, _ = blobs(60)
@@ -246,6 +246,14 @@ def test_the_fit_is_saved_though_the_next_one_is_prepared(method, tmp_path):
 
 
 def test_any_sequence_of_widths_is_stored(tmp_path):
-    fitted = small(DEC, widths=range(6, 2, -2)).fit(X)
+    for widths in (range(6, 2, -2), np.array([6, 4])):
+        fitted = small(DEC, widths=widths, checkpoint=tmp_path / "checkpoint").fit(X)
+        assert fitted.get_params()["widths"] is widths
+        fitted.save(tmp_path / "model")
+        assert DeepClusterer.load(tmp_path / "model").widths == (6, 4)
+
+
+def test_image_shape_as_an_array(tmp_path):
+    fitted = small(DSCNet, image_shape=np.array([1, 2, 4])).fit(X)
     fitted.save(tmp_path / "model")
-    assert DeepClusterer.load(tmp_path / "model").widths == (6, 4)
+    assert DSCNet.load(tmp_path / "model").image_shape_ == fitted.image_shape_ == (1, 2, 4)
