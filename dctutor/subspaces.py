@@ -1,12 +1,13 @@
 """From the coefficients of a self-expression to clusters, and from clusters to subspaces (after Ji et al. 2017).
 
-Everything here is a pure function of arrays. An affinity is an n x n table, so memory grows with the square of n.
+Everything here is a pure function of arrays, or of lists; a bad one raises TypeError or ValueError.
+An affinity is an n x n table, so memory grows with the square of n.
 """
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
-from numpy.typing import NDArray
+from jaxtyping import Float
+from numpy.typing import ArrayLike, NDArray
 from sklearn.cluster import SpectralClustering
 from threadpoolctl import threadpool_limits
 from torch import Tensor
@@ -18,7 +19,17 @@ __all__ = ["cluster_subspaces", "keep_largest", "memberships", "spectral_labels"
 Array = NDArray[np.floating]
 
 
-def keep_largest(C: Array, rho: float) -> Array:
+def _table(name: str, value: ArrayLike) -> Array:
+    """Return a finite table of floats, or raise TypeError / ValueError naming the argument."""
+    table = np.asarray(value)
+    if table.dtype.kind not in "biuf":
+        raise TypeError(f"{name}: expected a table of numbers, got dtype {table.dtype}")
+    if table.ndim != 2 or not np.isfinite(table).all():
+        raise ValueError(f"{name}: expected a finite table with two axes, got NaN, infinity or shape {table.shape}")
+    return table if table.dtype.kind == "f" else table.astype(np.float64)
+
+
+def keep_largest(C: ArrayLike, rho: float) -> Array:
     """Keep, of each row, the largest entries that together make up the share ``rho`` of the row; zero the rest.
 
     Parameters
@@ -34,6 +45,7 @@ def keep_largest(C: Array, rho: float) -> Array:
         A copy with zeros.
     """
     rho = check_number("rho", rho, open_at_minimum=True, maximum=1)
+    C = _table("C", C)
     if rho == 1:
         return C.copy()
     size = np.abs(C)
@@ -45,7 +57,7 @@ def keep_largest(C: Array, rho: float) -> Array:
     return np.where(kept, C, 0)
 
 
-def subspace_affinity(C: Array, n_clusters: int, subspace_dim: int, alpha: float) -> NDArray[np.float64]:
+def subspace_affinity(C: ArrayLike, n_clusters: int, subspace_dim: int, alpha: float) -> NDArray[np.float64]:
     r"""Affinity of samples from their coefficients: low rank, cosine, power.
 
     The symmetric part of C, with ones on the diagonal, is cut to its :math:`r = d K + 1` strongest directions,
@@ -69,6 +81,7 @@ def subspace_affinity(C: Array, n_clusters: int, subspace_dim: int, alpha: float
     """
     rank = check_integer("n_clusters", n_clusters, minimum=1) * check_integer("subspace_dim", subspace_dim, minimum=1)
     check_number("alpha", alpha, open_at_minimum=True)
+    C = _table("C", C)
     symmetric = (C + C.T).astype(np.float64) / 2
     # As in the authors' code for COIL-20: a sample is like itself, which steadies the cut of sparse coefficients.
     np.fill_diagonal(symmetric, 1)
@@ -81,7 +94,7 @@ def subspace_affinity(C: Array, n_clusters: int, subspace_dim: int, alpha: float
     return (affinity + affinity.T) / 2
 
 
-def spectral_labels(affinity: Array, n_clusters: int, seed: int) -> NDArray[np.int64]:
+def spectral_labels(affinity: ArrayLike, n_clusters: int, seed: int) -> NDArray[np.int64]:
     """Cluster the samples of an affinity by normalised cuts (scikit-learn's spectral clustering).
 
     Parameters
@@ -98,6 +111,7 @@ def spectral_labels(affinity: Array, n_clusters: int, seed: int) -> NDArray[np.i
     ndarray of shape (n,)
         Labels from 0 on.
     """
+    affinity = _table("affinity", affinity)
     if n_clusters == 1:
         return np.zeros(len(affinity), dtype=np.int64)
     if n_clusters >= len(affinity):
@@ -110,7 +124,7 @@ def spectral_labels(affinity: Array, n_clusters: int, seed: int) -> NDArray[np.i
         return spectral.fit_predict(np.maximum(affinity, 1e-12)).astype(np.int64)
 
 
-def cluster_subspaces(z: Array, labels: Int[NDArray, " n"], n_clusters: int, subspace_dim: int) -> NDArray[np.float32]:
+def cluster_subspaces(z: ArrayLike, labels: ArrayLike, n_clusters: int, subspace_dim: int) -> NDArray[np.float32]:
     """Orthonormal bases of the subspaces, through the origin, that fit the codes of each cluster best.
 
     Parameters
@@ -128,6 +142,7 @@ def cluster_subspaces(z: Array, labels: Int[NDArray, " n"], n_clusters: int, sub
         d' is d, but below p, for the whole space holds every code. Rows of zeros stand for directions that a small
         cluster does not have.
     """
+    z, labels = _table("z", z), np.asarray(labels)
     dim = min(subspace_dim, max(z.shape[1] - 1, 1))
     bases = np.zeros((n_clusters, dim, z.shape[1]), dtype=np.float32)
     for k in range(n_clusters):

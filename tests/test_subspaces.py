@@ -103,3 +103,29 @@ def test_memberships_by_hand():
     np.testing.assert_allclose(q, [[9 / 25, 16 / 25], [1, 0], [0.5, 0.5], [0.5, 0.5]], atol=1e-6)
     scaled = memberships(torch.tensor([[3e30, 4e30, 0.0]]), bases)
     torch.testing.assert_close(scaled, q[:1])
+
+
+def test_lists_and_integers_are_tables():
+    C = RNG.integers(-9, 9, (6, 6))
+    affinity, labels = subspace_affinity(C.astype(float), 2, 1, 2.0), [0, 1, 0, 1, 0, 1]
+    for given in (C, C.tolist()):
+        np.testing.assert_array_equal(keep_largest(given, 0.5), keep_largest(C.astype(float), 0.5))
+        np.testing.assert_array_equal(subspace_affinity(given, 2, 1, 2.0), affinity)
+        np.testing.assert_array_equal(
+            cluster_subspaces(given, labels, 2, 1), cluster_subspaces(C.astype(float), np.array(labels), 2, 1)
+        )
+    np.testing.assert_array_equal(spectral_labels(affinity.tolist(), 2, 0), spectral_labels(affinity, 2, 0))
+
+
+@pytest.mark.parametrize(
+    ("value", "error"), [([[np.nan, 1], [1, 1]], ValueError), ([1.0, 2.0], ValueError), ([["a"]], TypeError)]
+)
+def test_what_is_no_table_of_numbers_is_refused(value, error):
+    for call in (
+        lambda: keep_largest(value, 0.5),
+        lambda: subspace_affinity(value, 1, 1, 1.0),
+        lambda: spectral_labels(value, 1, 0),
+        lambda: cluster_subspaces(value, [0, 0], 1, 1),
+    ):
+        with pytest.raises(error, match=r"^(C|affinity|z): expected a "):
+            call()
