@@ -55,9 +55,9 @@ def load_dataset(
         If the set is missing and cannot be fetched, or if a file of it is damaged. A failed download leaves
         no file behind.
     """
-    if name not in ENTRIES:
+    if not isinstance(name, str) or name not in ENTRIES:
         raise ValueError(f"name must be one of {', '.join(map(repr, ENTRIES))}; got {name!r}.")
-    if split not in _SPLITS:
+    if not isinstance(split, str) or split not in _SPLITS:
         raise ValueError(f"split must be one of {', '.join(map(repr, _SPLITS))}; got {split!r}.")
     entry = ENTRIES[name]
     label_names, description = entry.label_names, entry.description

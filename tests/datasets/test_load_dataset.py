@@ -53,7 +53,12 @@ def test_repr_is_one_short_line():
 
 @pytest.mark.parametrize(
     ("arguments", "expected"),
-    [(("minst",), "name must be one of .*'mnist'"), (("digits", "dev"), "split must be")],
+    [
+        (("minst",), "name must be one of .*'mnist'"),
+        ((["digits"],), r"name must be .*\["),
+        (("digits", ["all"]), r"split must .*\["),
+        (("digits", "dev"), "split must be"),
+    ],
 )
 def test_unknown_name_or_split(arguments, expected):
     with pytest.raises(ValueError, match=expected):
