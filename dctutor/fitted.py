@@ -203,7 +203,8 @@ class Fitted(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
         def assign(batch: Tensor) -> Tensor:
             return self._assign(self._embed(batch), centers)
 
-        centers = torch.from_numpy(self.cluster_centers_).to(self._network_device)
+        # A copy: after `joblib.load` with a memory map, the array may not be written to.
+        centers = torch.tensor(self.cluster_centers_, device=self._network_device)
         return self._batched(assign, x)
 
     @property

@@ -73,7 +73,7 @@ def save(estimator: "DeepClusterer", path: str | os.PathLike[str]) -> None:
     """Write a fitted estimator; see `DeepClusterer.save`."""
     tensors = {f"network/{name}": value for name, value in estimator.network_.state_dict().items()}
     for name in (*_ARRAYS, *estimator._arrays):
-        tensors[name] = torch.from_numpy(getattr(estimator, name))
+        tensors[name] = torch.tensor(getattr(estimator, name), device="cpu")
     shots, shot_facts = to_tensors(estimator.snapshots_)
     facts = {
         "method": type(estimator).__name__,

@@ -37,9 +37,9 @@ def to_tensors(shots: Sequence[Snapshot]) -> tuple[dict[str, Tensor], list[list]
     """Split snapshots into named tensors and what JSON can hold."""
     tensors = {}
     for i, shot in enumerate(shots):
-        tensors[f"snapshot/{i}/embedding"] = torch.from_numpy(shot.embedding)
+        tensors[f"snapshot/{i}/embedding"] = torch.tensor(shot.embedding, device="cpu")
         if shot.centers is not None:
-            tensors[f"snapshot/{i}/centers"] = torch.from_numpy(shot.centers)
+            tensors[f"snapshot/{i}/centers"] = torch.tensor(shot.centers, device="cpu")
     return tensors, [[shot.phase, shot.epoch] for shot in shots]
 
 

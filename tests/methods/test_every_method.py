@@ -4,6 +4,7 @@ import inspect
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
+import joblib
 import numpy as np
 import pytest
 import torch
@@ -203,3 +204,17 @@ def test_the_last_snapshot_is_of_the_fitted_network(method):
     fitted = small(method, snapshot_every=1, precision="float32").fit(X)
     shot = fitted.snapshots_[-1]
     np.testing.assert_allclose(shot.embedding, fitted.transform(X)[fitted.snapshot_index_], rtol=1e-4, atol=1e-5)
+
+
+@each_method
+@pytest.mark.filterwarnings("error:The given NumPy array is not writable")
+def test_a_model_in_a_memory_map_predicts(method, tmp_path):
+    fitted = small(method).fit(X)
+    joblib.dump(fitted, tmp_path / "dump")
+    torch.set_warn_always(True)  # PyTorch would say it once a process
+    try:
+        mapped = joblib.load(tmp_path / "dump", mmap_mode="r")
+        assert np.array_equal(mapped.predict_proba(X), fitted.predict_proba(X))
+        mapped.save(tmp_path / "model")
+    finally:
+        torch.set_warn_always(False)

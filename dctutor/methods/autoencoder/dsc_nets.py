@@ -144,7 +144,7 @@ class DSCNet(ConvolutionalClusterer):
         self.subspaces_ = cluster_subspaces(z, self.labels_, self.n_clusters, self.subspace_dim)
 
     def _assign(self, z: Tensor, centers: Tensor) -> Tensor:
-        return memberships(z, torch.from_numpy(self.subspaces_).to(z.device))
+        return memberships(z, torch.tensor(self.subspaces_, device=z.device))
 
     def _label(self, x: Floats) -> NDArray[np.int64]:
         return self.labels_
