@@ -6,6 +6,8 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+import dctutor
+
 
 def _setting(text: str) -> tuple[str, Any]:
     name, equals, value = text.partition("=")
@@ -20,17 +22,19 @@ def _setting(text: str) -> tuple[str, Any]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m dctutor", description="Measured runs of the book's methods.")
+    parser.add_argument("--version", action="version", version=f"dctutor {dctutor.__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
     run = commands.add_parser("run", help="fit a method on a data set and record the result as JSON")
-    run.add_argument("method")
-    run.add_argument("dataset")
-    run.add_argument("--seeds", type=int, nargs="+", default=[0], metavar="SEED")
-    run.add_argument("--split", default="all", choices=["all", "train", "test"])
+    named = [name for name, home in dctutor._HOMES.items() if home == "methods"]
+    run.add_argument("method", help=f"one of {', '.join(named)}")
+    run.add_argument("dataset", help=f"one of {', '.join(dctutor.datasets.available_datasets())}")
+    run.add_argument("--seeds", type=int, nargs="+", default=[0], metavar="SEED", help="one run each (default: 0)")
+    run.add_argument("--split", default="all", choices=["all", "train", "test"], help="default: %(default)s")
     run.add_argument("--fit-on", choices=["all", "train", "test"], help="the split to fit, if not the one to score")
     run.add_argument(
         "--labels", type=int, default=0, metavar="N", help="tell a method that takes labels those of N samples"
     )
-    run.add_argument("--profile", default="full", choices=["smoke", "book", "full"])
+    run.add_argument("--profile", default="full", choices=["smoke", "book", "full"], help="default: %(default)s")
     run.add_argument("--folder", default="book/results", help="where the JSON files go (default: %(default)s)")
     run.add_argument(
         "--set", type=_setting, action="append", default=[], metavar="NAME=VALUE", help="an argument of the method"

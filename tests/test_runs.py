@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 from small_fits import FORKS
 
+import dctutor
 from dctutor import load_dataset, methods, runs
 from dctutor.__main__ import main
 from dctutor.architectures import Autoencoder
 from dctutor.checkpoint import Checkpoint
-from dctutor.datasets import _fetch
+from dctutor.datasets import _fetch, available_datasets
 from dctutor.metrics import scores
 
 RESULTS = Path(__file__).parent.parent / "book" / "results"
@@ -191,6 +192,21 @@ def test_usage(arguments, capsys):
     with pytest.raises(SystemExit) as caught:
         main(arguments)
     assert caught.value.code == 2 and "usage: python -m dctutor" in capsys.readouterr().err
+
+
+def test_help_lists_the_choices_and_the_defaults(capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(["run", "--help"])
+    text = " ".join(capsys.readouterr().out.split())
+    assert caught.value.code == 0
+    for name in (*methods.__all__, *available_datasets(), "(default: 0)", "default: all", "default: full"):
+        assert name in text.replace("- ", "-"), name  # argparse breaks lines at hyphens
+
+
+def test_version(capsys):
+    with pytest.raises(SystemExit):
+        main(["--version"])
+    assert capsys.readouterr().out == f"dctutor {dctutor.__version__}\n"
 
 
 def test_a_set_that_is_not_there(tmp_path, capsys, monkeypatch):
