@@ -13,10 +13,11 @@ from sklearn.utils import check_random_state
 from torch import Tensor, nn
 
 from dctutor import saving
+from dctutor._inputs import as_array, image_shape, shape_of
 from dctutor._validation import check_integer, check_number, known_labels, unchanged_on_error
 from dctutor.checkpoint import Checkpoint
 from dctutor.devices import plain_modes
-from dctutor.fitted import Fitted, Floats, as_array, image_shape, shape_of
+from dctutor.fitted import Fitted, Floats
 from dctutor.training import Loop
 
 __all__ = ["DeepClusterer"]

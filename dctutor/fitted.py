@@ -1,8 +1,6 @@
 """What a fitted method can be asked, whatever trained it."""
 
-import math
 import os
-from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -14,43 +12,13 @@ from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 from torch import Tensor
 
 from dctutor import saving
-from dctutor._validation import check_integer
+from dctutor._inputs import as_array, image_shape, shape_of
 from dctutor.devices import plain_modes
 from dctutor.losses import student_t
 
 __all__ = ["Fitted"]
 
 Floats = NDArray[np.float32]
-
-
-def as_array(X: Any) -> Any:
-    """Turn a tensor, wherever it is and of whatever type, into an array; leave anything else as it is."""
-    if not isinstance(X, Tensor):
-        return X
-    X = X.detach().cpu().resolve_conj()
-    known = not X.is_floating_point() or X.dtype in (torch.float16, torch.float32, torch.float64)
-    return (X if known else X.float()).numpy()  # NumPy has no bfloat16
-
-
-def shape_of(X: Any) -> tuple[int, ...]:
-    """Shape of what a user gave, () where it has none to tell."""
-    return np.shape(X) if hasattr(X, "shape") or isinstance(X, list | tuple) else ()
-
-
-def image_shape(given: Any, shape: tuple[int, ...], width: int) -> tuple[int, ...] | None:
-    """Shape of an image, as the data shows it or the argument ``image_shape``, if there is one, says."""
-    seen = (1, *shape[1:]) if len(shape) == 3 else shape[1:] if len(shape) == 4 else None
-    if given is None:
-        return seen
-    given = given.tolist() if isinstance(given, np.ndarray) else given
-    if not isinstance(given, Sequence) or isinstance(given, str) or len(given) != 3:
-        raise TypeError(f"image_shape: expected (C, H, W) or None, got {given!r}")
-    for size in given:
-        check_integer("image_shape", size, minimum=1)
-    if math.prod(given) != width or (seen is not None and tuple(given) != seen):
-        found = f"{width} features" if seen is None else f"images of shape {seen}"
-        raise ValueError(f"image_shape: expected the shape of a sample, which has {found}, got {tuple(given)}")
-    return tuple(int(size) for size in given)
 
 
 class Fitted(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseEstimator):
