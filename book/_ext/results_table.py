@@ -18,7 +18,6 @@ from sphinx.util.docutils import SphinxDirective
 from tables import framed_table
 
 METRICS = ("acc", "nmi", "ari")
-OTHER_FILES = ", re-extracted"  # ends the name of a data set whose files are not those that the papers used
 
 
 class TableNode(nodes.General, nodes.Element):
@@ -126,7 +125,7 @@ def _results_rows(app: Sphinx, docname: str, row: dict, paper: dict | None, publ
     # Of the book's own samples no paper has a figure, whether or not its tables were at hand.
     used = any(figure["dataset"] == row["dataset"] for figure in published["figures"])
     absent = "not checked" if used and row["method"] in published["not_checked"] else "–"
-    other_files = published["datasets"].get(row["dataset"], "").endswith(OTHER_FILES)
+    other_files = row["dataset"] in published["re_extracted"]
     for name in METRICS:
         spread = row["spread"][name]
         here = f"{row['mean'][name]:.3f}" + (f" ± {spread:.3f}" if spread is not None else "")
@@ -158,14 +157,17 @@ def results_html(app: Sphinx, docname: str, rows: list[dict], published: dict) -
         link = f'<a href="{address}">PROFILES</a>'
         parts.append(f'<p class="dc-note">A <em>profile</em> is a set of arguments, listed in {link}.</p>')
     for (dataset, split, profile), members in tables.items():
-        caption = f"{_split(published['datasets'].get(dataset, dataset), split)}, profile “{profile}”"
+        # The papers used the original files, other than those here.
+        again = dataset in published["re_extracted"]
+        title = published["datasets"].get(dataset, dataset) + (", re-extracted" if again else "")
+        caption = f"{_split(title, split)}, profile “{profile}”"
         bodies = [
             _results_rows(app, docname, row, figures.get((row["method"], dataset, split)), published) for row in members
         ]
         where = "; ".join(sorted({processor for row in members for processor in row["processors"]}))
         parts.append(framed_table(caption, ["Measure", "Here", "Paper", "Difference"], bodies))
         note = f"Measured on: {escape(where)}."
-        if published["datasets"].get(dataset, "").endswith(OTHER_FILES):
+        if again:
             note += " The features were extracted anew from the signals; the paper used the original files."
         parts.append(f'<p class="dc-note">{note}</p>')
     commands = "\n".join(sorted({command for row in rows for command in row["commands"]}))
@@ -185,9 +187,7 @@ def published_html(app: Sphinx, docname: str, published: dict) -> str:
         )
         note = f' <span class="dc-none">({escape(figure["note"])})</span>' if "note" in figure else ""
         link = f'<a href="{escape(citation_address(app, docname, figure["cite"]))}">{escape(figure["method"])}</a>'
-        name = published["datasets"][figure["dataset"]]
-        # The papers used the original files of a data set, whatever stands in for them here.
-        data = _split(name.removesuffix(OTHER_FILES), figure["split"])
+        data = _split(published["datasets"][figure["dataset"]], figure["split"])
         rows.append(f'<tr><th scope="row">{link}{note}</th><td>{escape(data)}</td>{cells}</tr>')
     return framed_table(
         "What the papers report", ["Method", "Data", *(name.upper() for name in METRICS)], ["".join(rows)]
