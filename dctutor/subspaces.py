@@ -12,21 +12,11 @@ from sklearn.cluster import SpectralClustering
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
-from dctutor._validation import check_integer, check_number
+from dctutor._validation import check_integer, check_number, check_table
 
 __all__ = ["cluster_subspaces", "keep_largest", "memberships", "spectral_labels", "subspace_affinity"]
 
 Array = NDArray[np.floating]
-
-
-def _table(name: str, value: ArrayLike) -> Array:
-    """Return a finite table of floats, or raise TypeError / ValueError naming the argument."""
-    table = np.asarray(value)
-    if table.dtype.kind not in "biuf":
-        raise TypeError(f"{name}: expected a table of numbers, got dtype {table.dtype}")
-    if table.ndim != 2 or not np.isfinite(table).all():
-        raise ValueError(f"{name}: expected a finite table with two axes, got NaN, infinity or shape {table.shape}")
-    return table if table.dtype.kind == "f" else table.astype(np.float64)
 
 
 def keep_largest(C: ArrayLike, rho: float) -> Array:
@@ -45,7 +35,7 @@ def keep_largest(C: ArrayLike, rho: float) -> Array:
         A copy with zeros.
     """
     rho = check_number("rho", rho, open_at_minimum=True, maximum=1)
-    C = _table("C", C)
+    C = check_table("C", C)
     if rho == 1:
         return C.copy()
     size = np.abs(C)
@@ -81,7 +71,7 @@ def subspace_affinity(C: ArrayLike, n_clusters: int, subspace_dim: int, alpha: f
     """
     rank = check_integer("n_clusters", n_clusters, minimum=1) * check_integer("subspace_dim", subspace_dim, minimum=1)
     check_number("alpha", alpha, open_at_minimum=True)
-    C = _table("C", C)
+    C = check_table("C", C)
     symmetric = (C + C.T).astype(np.float64) / 2
     # As in the authors' code for COIL-20: a sample is like itself, which steadies the cut of sparse coefficients.
     np.fill_diagonal(symmetric, 1)
@@ -111,7 +101,7 @@ def spectral_labels(affinity: ArrayLike, n_clusters: int, seed: int) -> NDArray[
     ndarray of shape (n,)
         Labels from 0 on.
     """
-    affinity = _table("affinity", affinity)
+    affinity = check_table("affinity", affinity)
     if n_clusters == 1:
         return np.zeros(len(affinity), dtype=np.int64)
     if n_clusters >= len(affinity):
@@ -142,7 +132,7 @@ def cluster_subspaces(z: ArrayLike, labels: ArrayLike, n_clusters: int, subspace
         d' is d, but below p, for the whole space holds every code. Rows of zeros stand for directions that a small
         cluster does not have.
     """
-    z, labels = _table("z", z), np.asarray(labels)
+    z, labels = check_table("z", z), np.asarray(labels)
     dim = min(subspace_dim, max(z.shape[1] - 1, 1))
     bases = np.zeros((n_clusters, dim, z.shape[1]), dtype=np.float32)
     for k in range(n_clusters):

@@ -93,9 +93,9 @@ def test_figures_stay_readable_under_a_dark_style():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"Z": np.zeros(4)}, "Z must be a table"),
-        ({"Z": np.zeros((0, 2))}, "Z must be a table"),
-        ({"Z": np.full((3, 2), np.nan)}, "Z must be finite"),
+        ({"Z": np.zeros(4)}, "Z: expected a table"),
+        ({"Z": np.zeros((0, 2))}, "Z: expected a table"),
+        ({"Z": np.full((3, 2), np.nan)}, "Z: expected finite"),
         ({"Z": np.zeros((3, 1))}, "at least 2 rows and 2 columns"),
         ({"Z": np.eye(3), "labels": [0, 1]}, r"labels must have shape \(3,\)"),
         ({"Z": np.eye(3), "labels": [0.5, 1, 2]}, "labels must be integers"),
@@ -206,7 +206,7 @@ def test_save_writes_a_page_of_its_own(tmp_path):
         (
             lambda s: setattr(s[0], "embedding", np.full((50, 4), np.inf)),
             {},
-            r"snapshots\[0\].embedding must be finite",
+            r"snapshots\[0\].embedding: expected finite",
         ),
         (lambda s: None, {"labels": np.zeros(3, int)}, r"labels must have shape \(50,\)"),
         (lambda s: None, {"seconds": 0}, "seconds"),

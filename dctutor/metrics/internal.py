@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.spatial.distance import pdist
 from sklearn import metrics
 
-from dctutor._validation import check_integer
+from dctutor._validation import check_integer, check_table
 from dctutor.metrics.external import check_groups
 
 __all__ = ["calinski_harabasz", "davies_bouldin", "silhouette", "silhouette_samples"]
@@ -21,11 +21,7 @@ __all__ = ["calinski_harabasz", "davies_bouldin", "silhouette", "silhouette_samp
 
 def _points(Z: ArrayLike, labels: ArrayLike) -> tuple[NDArray[np.float64], NDArray, bool]:
     """Return checked points and clusters, and whether their number allows a score."""
-    points, found = np.asarray(Z, dtype=np.float64), np.asarray(labels)
-    if points.ndim != 2 or 0 in points.shape:
-        raise ValueError(f"Z: expected a table of shape (n, p) with n, p >= 1, got shape {points.shape}")
-    if not np.isfinite(points).all():
-        raise ValueError("Z: expected finite numbers, got NaN or infinity")
+    points, found = check_table("Z", Z).astype(np.float64), np.asarray(labels)
     if found.shape != (len(points),):
         raise ValueError(f"labels: expected shape ({len(points)},), one entry a row of Z, got shape {found.shape}")
     check_groups("labels", found)

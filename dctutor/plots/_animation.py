@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from dctutor._validation import check_integer, check_number
+from dctutor._validation import check_integer, check_number, check_table
 from dctutor.plots._scatter import projector
-from dctutor.plots._style import COLOURS, as_labels, as_matrix, group_names
+from dctutor.plots._style import COLOURS, as_labels, group_names
 from dctutor.snapshots import Snapshot
 
 _LEVELS = 2**16 - 1
@@ -91,7 +91,7 @@ def embedding_animation(
         raise ValueError("snapshots must hold at least one snapshot; got none.")
     seconds = check_number("seconds", seconds, open_at_minimum=True)
     max_points = check_integer("max_points", max_points, minimum=1)
-    clouds = [as_matrix(f"snapshots[{i}].embedding", shot.embedding) for i, shot in enumerate(snapshots)]
+    clouds = [check_table(f"snapshots[{i}].embedding", s.embedding).astype(float) for i, s in enumerate(snapshots)]
     m, p = clouds[-1].shape
     centers = [np.empty((0, p)) if shot.centers is None else np.asarray(shot.centers, float) for shot in snapshots]
     for i, (cloud, center) in enumerate(zip(clouds, centers, strict=True)):

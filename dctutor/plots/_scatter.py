@@ -9,12 +9,12 @@ from matplotlib.axes import Axes
 from matplotlib.text import Annotation
 from sklearn.decomposition import PCA
 
+from dctutor._validation import check_table
 from dctutor.plots._style import (
     COLOURS,
     INK,
     MARKERS,
     as_labels,
-    as_matrix,
     axes_or_new,
     figure_of,
     group_names,
@@ -75,9 +75,9 @@ def embedding(
     ValueError
         If the shapes do not fit together, or if `Z` holds NaN.
     """
-    Z = as_matrix("Z", Z)
+    Z = check_table("Z", Z).astype(np.float64)
     if centers is not None:
-        centers = as_matrix("centers", centers)
+        centers = check_table("centers", centers).astype(np.float64)
         if centers.shape[1] != Z.shape[1]:
             raise ValueError(f"centers must have {Z.shape[1]} columns, as Z has; got shape {centers.shape}.")
     groups = np.zeros(len(Z), dtype=int) if labels is None else as_labels("labels", labels, len(Z))

@@ -65,16 +65,6 @@ def literal(text: object) -> str:
     return str(text).replace("$", r"\$")
 
 
-def as_matrix(name: str, value: object) -> np.ndarray:
-    """`value` as a finite float array with two axes."""
-    array = np.asarray(value, dtype=float)
-    if array.ndim != 2 or 0 in array.shape:
-        raise ValueError(f"{name} must be a table of shape (n, p) with n, p >= 1; got shape {array.shape}.")
-    if not np.isfinite(array).all():
-        raise ValueError(f"{name} must be finite; got NaN or infinity.")
-    return array
-
-
 def as_labels(name: str, value: object, n: int) -> np.ndarray:
     """`value` as an integer array of shape (n,)."""
     array = np.asarray(value)
