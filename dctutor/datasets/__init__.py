@@ -11,7 +11,7 @@ import numpy as np
 
 from dctutor.datasets._catalog import ENTRIES, Dataset, DatasetUnavailableError
 from dctutor.datasets._fetch import locate
-from dctutor.datasets._read import read, read_bundled, read_hapt_names
+from dctutor.datasets._read import read, read_bundled
 
 __all__ = ["Dataset", "DatasetUnavailableError", "available_datasets", "load_dataset"]
 
@@ -60,14 +60,13 @@ def load_dataset(
     if not isinstance(split, str) or split not in _SPLITS:
         raise ValueError(f"split must be one of {', '.join(map(repr, _SPLITS))}; got {split!r}.")
     entry = ENTRIES[name]
-    label_names, description = entry.label_names, entry.description
+    description = entry.description
     if entry.folder is None:
         parts = [read_bundled(name, part) for part in _SPLITS[split]]
     else:
         folder = locate(entry, None if data_home is None else Path(data_home), download)
         parts = [read(entry, folder, part) for part in _SPLITS[split]]
         if name == "hapt":
-            label_names = read_hapt_names(folder)
             found = {part: len(y) for part, (_, y) in zip(_SPLITS[split], parts, strict=True)}
             if not found.items() <= dict(entry.sizes).items():
                 description += f" This copy is not the official one (rows: {found}): call it re-extracted."
@@ -79,7 +78,7 @@ def load_dataset(
         X=X,
         y=np.concatenate([y for _, y in parts]).astype(np.int64),
         image_shape=entry.image_shape,
-        label_names=label_names,
+        label_names=entry.label_names,
         split=split,
         licence=entry.licence,
         citation=entry.citation,

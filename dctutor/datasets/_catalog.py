@@ -153,7 +153,10 @@ _ALL = (
     Entry(
         name="hapt",
         image_shape=None,
-        label_names=("",) * 12,  # to be read from the set's own activity_labels.txt
+        label_names=(
+            *("walking", "walking upstairs", "walking downstairs", "sitting", "standing", "laying"),
+            *("stand to sit", "sit to stand", "sit to lie", "lie to sit", "stand to lie", "lie to stand"),
+        ),
         licence="CC BY 4.0",
         citation="J.-L. Reyes-Ortiz, L. Oneto, A. Samà, X. Parra and D. Anguita. Transition-aware human "
         "activity recognition using smartphones. Neurocomputing 171:754-767, 2016. "
@@ -162,10 +165,7 @@ _ALL = (
         "smartphone+based+recognition+of+human+activities+and+postural+transitions",
         description="Smartphone motion in windows of 2.56 s, 561 features each, 12 activities of 30 people.",
         folder="HAPT",
-        files=(
-            *(f"{part}/{table}_{part.lower()}.txt" for part in ("Train", "Test") for table in _HAPT_TABLES),
-            "activity_labels.txt",
-        ),
+        files=tuple(f"{part}/{table}_{part.lower()}.txt" for part in ("Train", "Test") for table in _HAPT_TABLES),
         sizes=(("train", 7_767), ("test", 3_162)),
     ),
     Entry(

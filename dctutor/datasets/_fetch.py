@@ -5,7 +5,7 @@ import tempfile
 from pathlib import Path
 
 from dctutor.datasets._catalog import DatasetUnavailableError, Entry
-from dctutor.datasets._read import read, read_hapt_names
+from dctutor.datasets._read import read
 from dctutor.datasets._sources import FETCHERS, SOURCES
 
 
@@ -59,8 +59,6 @@ def _download(entry: Entry, stage: Path) -> Path:
             fetched = FETCHERS[entry.name](entry, address, attempt)
             for split in ("train", "test"):
                 read(entry, fetched, split)
-            if entry.name == "hapt":
-                read_hapt_names(fetched)
             return fetched
         except Exception as error:  # whatever network, archive, parser or disk did, the next address may work
             failures.append(f"{address} gave {type(error).__name__}: {error}")

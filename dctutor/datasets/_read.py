@@ -130,15 +130,6 @@ def read_hapt(folder: Path, split: str) -> tuple[np.ndarray, np.ndarray]:
     return X, y - 1
 
 
-def read_hapt_names(folder: Path) -> tuple[str, ...]:
-    """The 12 activities in words, from lines such as ``2 WALKING_UPSTAIRS``."""
-    path = folder / "activity_labels.txt"
-    words = path.read_text(encoding="utf-8", errors="replace").split()
-    if words[::2] != [str(i + 1) for i in range(N_HAPT_CLASSES)] or len(words) != 2 * N_HAPT_CLASSES:
-        raise _damaged(path, f"expected {N_HAPT_CLASSES} lines of a number and a name")
-    return tuple(name.replace("_", " ").lower() for name in words[1::2])
-
-
 def _numbers(path: Path, dtype: type) -> np.ndarray:
     # An empty table makes loadtxt warn and return no rows.
     if not path.stat().st_size:

@@ -38,8 +38,7 @@ def test_download_once_in_the_official_layout(mirror, tmp_path, name):
 
 def _stored_files(name):
     if name == "hapt":
-        tables = {f"{p}/{t}_{p.lower()}.txt" for p in ("Train", "Test") for t in ("X", "y", "subject_id")}
-        return tables | {"activity_labels.txt"}
+        return {f"{p}/{t}_{p.lower()}.txt" for p in ("Train", "Test") for t in ("X", "y", "subject_id")}
     matlab = {"orl": {"ORL_32x32.mat"}, "coil-20": {"COIL20.mat"}}
     images = {f"raw/{p}-{k}-ubyte" for p in ("train", "t10k") for k in ("images-idx3", "labels-idx1")}
     return matlab.get(name, images)
@@ -80,9 +79,9 @@ def test_download_false_asks_nothing(mirror, tmp_path):
 def test_environment_variable_names_the_folder(mirror, monkeypatch, tmp_path):
     monkeypatch.setenv("DCTUTOR_DATA", str(tmp_path / "shared"))
     load_dataset("hapt")
-    assert (tmp_path / "shared/HAPT/activity_labels.txt").is_file()
+    assert (tmp_path / "shared/HAPT/Test/y_test.txt").is_file()
     load_dataset("hapt", data_home=tmp_path / "own")
-    assert (tmp_path / "own/HAPT/activity_labels.txt").is_file()
+    assert (tmp_path / "own/HAPT/Test/y_test.txt").is_file()
 
 
 def test_cache_folder_without_the_variable(mirror, monkeypatch, tmp_path):

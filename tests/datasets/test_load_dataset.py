@@ -108,7 +108,6 @@ def test_truncated_file_in_the_users_folder_is_named(mirror, tmp_path):
         ("Train/X_train.txt", lambda b: b"nan" + b[b.index(b" ") :], "outside"),
         ("Train/X_train.txt", lambda b: b.split(b"\n", 1)[1], "together: 23 rows, 24 labels. Delete both"),
         ("Test/y_test.txt", lambda b: b.replace(b"12", b"13"), "y_test.txt is damaged: a label"),
-        ("activity_labels.txt", lambda b: b[:60], "activity_labels.txt is damaged"),
     ],
 )
 def test_damaged_hapt_file_is_named(mirror, tmp_path, file, change, why):
