@@ -65,8 +65,8 @@ def summarise(runs: list[dict]) -> list[dict]:
 
 def difference(here: float, paper: float) -> str:
     """Put a difference in words: percentage points, and ``missed`` where the run is below the paper."""
-    points = round(100 * (here - paper), 1)
-    return f"−{-points} points, missed" if points < 0 else f"+{abs(points)} points"
+    points = f"{100 * abs(here - paper):.1f} points"
+    return f"−{points}, missed" if here < paper else f"+{points}"
 
 
 def duration(seconds: float) -> str:

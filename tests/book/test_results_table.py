@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from aims_table import judge
 from book_pages import ROOT
 from bs4 import BeautifulSoup
 from results_table import difference, duration, summarise
@@ -35,9 +36,10 @@ def render(tmp_path: Path):
     source = tmp_path / "source"
     (source / "results").mkdir(parents=True)
     shutil.copy(ROOT / "book" / "published.json", source)
+    shutil.copy(ROOT / "book" / "aims.json", source)
     shutil.copy(ROOT / "book" / "references.bib", source)
     (source / "conf.py").write_text(
-        'extensions = ["myst_parser", "sphinxcontrib.bibtex", "results_table", "family_table"]\n'
+        'extensions = ["myst_parser", "sphinxcontrib.bibtex", "results_table", "aims_table", "family_table"]\n'
         'bibtex_bibfiles = ["references.bib"]\n',
         encoding="utf-8",
     )
@@ -45,6 +47,7 @@ def render(tmp_path: Path):
         "# Page\n\n```{results-table} results\n:published: published.json\n```\n\n"
         "```{family-table} results\n:family: autoencoder\n:dataset: mnist-5k\n:profile: book\n"
         ":caption: Side by side\n```\n\n"
+        "```{aims-table} aims.json\n:results: results\n```\n\n"
         "```{published-table} published.json\n```\n\n```{bibliography}\n:all:\n```\n",
         encoding="utf-8",
     )
@@ -70,7 +73,7 @@ def test_means_over_seeds_stand_beside_the_papers(render) -> None:
         + [recorded("IDEC", seed, acc) for seed, acc in enumerate((0.92, 0.94))]
         + [recorded("DEC", 0, 0.71, dataset="mnist-5k", profile="book", seconds=50.0)]
     )
-    full, sample, published = soup.select("div.dc-table table")
+    full, sample, _, published = soup.select("div.dc-table table")
     assert "MNIST" in full.caption.text and "full" in full.caption.text
     assert rows(full) == [
         ["DEC 3 seeds, 10 min a fit"],
@@ -124,9 +127,35 @@ def test_seed_recorded_twice_counts_once() -> None:
     assert row["seeds"] == 1 and row["mean"]["acc"] == 0.9
 
 
+def test_aims_are_met_or_missed(render) -> None:
+    sample = {"dataset": "mnist-5k", "profile": "book"}
+    soup = render(
+        [recorded(method, 0, acc) for method, acc in (("AECM", 0.9), ("DEC", 0.88), ("IDEC", 0.915), ("DCN", 0.8))]
+        + [recorded("DEN", 0, 0.6, **sample), recorded("AutoencoderKMeans", 0, 0.5, **sample)]
+    )
+    (table,) = [table for table in soup.select("table") if table.caption.text == "What we aimed at"]
+    found = {(row[0], row[1][:3]): row[1:] for row in rows(table)}
+    assert found["DEC mnist", "ACC"] == ["ACC 0.88", "0.880", "met"]
+    assert found["IDEC mnist", "ACC"] == ["ACC 0.92", "0.915", "−0.5 points, missed"]
+    assert found["AE-CM mnist", "ACC"] == ["ACC above IDEC , 0.915", "0.900", "−1.5 points, missed"]
+    assert found["DEN mnist-5k", "ACC"] == ["ACC above AutoencoderKMeans, 0.500", "0.600", "met"]
+    assert found["DEN mnist-5k", "NMI"] == ["NMI above AutoencoderKMeans, 0.800", "0.800", "−0.0 points, missed"]
+    assert found["DEPICT mnist-5k", "ACC"] == ["ACC 0.80", "not recorded", ""]
+
+
+@pytest.mark.parametrize(("strict", "text"), [(False, "met"), (True, "−0.0 points, missed")])
+def test_to_be_above_is_more_than_to_reach(strict: bool, text: str) -> None:
+    assert judge(0.5, 0.5, strict=strict) == text
+
+
 @pytest.mark.parametrize(
     ("here", "paper", "text"),
-    [(0.9, 0.88, "+2.0 points"), (0.88, 0.88, "+0.0 points"), (0.8, 0.88, "−8.0 points, missed")],
+    [
+        (0.9, 0.88, "+2.0 points"),
+        (0.88, 0.88, "+0.0 points"),
+        (0.8, 0.88, "−8.0 points, missed"),
+        (0.8797, 0.88, "−0.0 points, missed"),
+    ],
 )
 def test_difference_is_in_words(here: float, paper: float, text: str) -> None:
     assert difference(here, paper) == text

@@ -1,0 +1,83 @@
+"""The directive ``aims-table``: what the book set out to reach where a paper has no figure, or a lower one."""
+
+import json
+from html import escape
+from pathlib import Path
+from typing import ClassVar
+
+from citations import method_link
+from docutils import nodes
+from docutils.parsers.rst import directives
+from results_table import read_runs, summarise
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
+from tables import framed_table
+
+
+class AimsTableNode(nodes.General, nodes.Element):
+    """Stands where a table goes until all pages have their addresses."""
+
+
+class AimsTable(SphinxDirective):
+    """Aims of the file in the argument beside the runs in the folder ``:results:``, both relative to the page.
+
+    An aim is a least figure (``aim``), or to be above the highest of other methods (``above``).
+    """
+
+    required_arguments = 1
+    option_spec: ClassVar = {"results": directives.unchanged_required}
+
+    def run(self) -> list[nodes.Node]:
+        """Read the aims and the runs."""
+        relative, absolute = self.env.relfn2path(self.arguments[0])
+        self.env.note_dependency(relative)
+        _, folder = self.env.relfn2path(self.options["results"])
+        self.env.note_reread()  # files may come and go
+        aims = json.loads(Path(absolute).read_text(encoding="utf-8"))
+        return [AimsTableNode(aims=aims, rows=summarise(read_runs(Path(folder))))]
+
+
+def judge(here: float, aim: float, *, strict: bool) -> str:
+    """Say whether a figure meets its aim, and by how many points it does not."""
+    if here > aim or (here == aim and not strict):
+        return "met"
+    return f"−{100 * (aim - here):.1f} points, missed"
+
+
+def aims_html(app: Sphinx, docname: str, aims: list[dict], rows: list[dict]) -> str:
+    """Write the table; an aim whose runs are not recorded says so."""
+    found = {(row["method"], row["dataset"], row["profile"]): row["mean"] for row in rows if row["split"] == "all"}
+    bodies = []
+    for aim in aims:
+        where, metric = (aim["dataset"], aim["profile"]), aim["metric"]
+        here = found.get((aim["method"], *where))
+        others = {key: found[key, *where][metric] for key in aim.get("above", ()) if (key, *where) in found}
+        if "above" in aim:
+            key = max(others, key=lambda name: others[name], default=aim["above"][0])
+            link = method_link(app, docname, key)
+            least, told = others.get(key), f"{metric.upper()} above {link}" + (f", {others[key]:.3f}" if others else "")
+        else:
+            least, told = aim["aim"], f"{metric.upper()} {aim['aim']:.2f}"
+        verdict = "" if here is None or least is None else judge(here[metric], least, strict="above" in aim)
+        missed = ' class="dc-missed"' if "missed" in verdict else ""
+        bodies.append(
+            f'<tr><th scope="row">{method_link(app, docname, aim["method"])} '
+            f'<span class="dc-none">{escape(aim["dataset"])}</span></th><td>{told}</td>'
+            f'<td class="dc-figure">{"not recorded" if here is None else f"{here[metric]:.3f}"}</td>'
+            f"<td{missed}>{verdict}</td></tr>"
+        )
+    return framed_table("What we aimed at", ["Method", "Aim", "Here", ""], ["".join(bodies)])
+
+
+def fill_tables(app: Sphinx, doctree: nodes.document, docname: str) -> None:
+    """Write each table, now that every page and reference has its address."""
+    for node in list(doctree.findall(AimsTableNode)):
+        node.replace_self(nodes.raw("", aims_html(app, docname, node["aims"], node["rows"]), format="html"))
+
+
+def setup(app: Sphinx) -> dict:
+    """Register with Sphinx."""
+    app.add_node(AimsTableNode)
+    app.add_directive("aims-table", AimsTable)
+    app.connect("doctree-resolved", fill_tables)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
