@@ -66,7 +66,7 @@ def aims_html(app: Sphinx, docname: str, aims: list[dict], rows: list[dict]) -> 
             f'<td class="dc-figure">{"not recorded" if here is None else f"{here[metric]:.3f}"}</td>'
             f"<td{missed}>{verdict}</td></tr>"
         )
-    return framed_table("What we aimed at", ["Method", "Aim", "Here", ""], ["".join(bodies)])
+    return framed_table("Aims and runs", ["Method", "Aim", "Here", "Verdict"], ["".join(bodies)])
 
 
 def fill_tables(app: Sphinx, doctree: nodes.document, docname: str) -> None:

@@ -133,7 +133,7 @@ def test_aims_are_met_or_missed(render) -> None:
         [recorded(method, 0, acc) for method, acc in (("AECM", 0.9), ("DEC", 0.88), ("IDEC", 0.915), ("DCN", 0.8))]
         + [recorded("DEN", 0, 0.6, **sample), recorded("AutoencoderKMeans", 0, 0.5, **sample)]
     )
-    (table,) = [table for table in soup.select("table") if table.caption.text == "What we aimed at"]
+    (table,) = [table for table in soup.select("table") if table.caption.text == "Aims and runs"]
     found = {(row[0], row[1][:3]): row[1:] for row in rows(table)}
     assert found["DEC mnist", "ACC"] == ["ACC 0.88", "0.880", "met"]
     assert found["IDEC mnist", "ACC"] == ["ACC 0.92", "0.915", "−0.5 points, missed"]
