@@ -51,7 +51,7 @@ def subspace_affinity(C: ArrayLike, n_clusters: int, subspace_dim: int, alpha: f
     r"""Affinity of samples from their coefficients: low rank, cosine, power.
 
     The symmetric part of C, with ones on the diagonal, is cut to its :math:`r = d K + 1` strongest directions,
-    :math:`U_r |\Lambda_r| U_r^T`, which is the most that K subspaces of dimension d should need. Each sample is then a
+    :math:`U_r |\Lambda_r| U_r^T`. (K subspaces of dimension d span d K; the one more is the authors'.) Each sample is a
     row of :math:`U_r |\Lambda_r|^{1/2}`, and two samples are as alike as the cosine of their rows, or not at all where
     that is negative. The power widens the gap between large cosines and small ones.
 

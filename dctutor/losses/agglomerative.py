@@ -117,7 +117,7 @@ def triplet(
     Parameters
     ----------
     anchor, positive, negative : Tensor of shape (t, p)
-        Embedded samples, one triplet a row. JULE scales codes to at most unit length.
+        Embedded samples, one triplet a row. JULE scales codes to unit length.
     gamma : float
         Weight of the pull, positive. The authors' code takes 1 to 2.
     margin : float

@@ -90,7 +90,8 @@ def dirichlet_prior(gamma: Float[Tensor, "n k"], alpha: float | Sequence[float] 
     gamma : Tensor of shape (n, k)
         Soft assignments; rows sum to 1.
     alpha : float or k floats
-        Concentrations. 1 is no preference; above 1, even clusters are likelier; below 1, a few large ones are.
+        Concentrations. 1 is no preference; above 1, even clusters are likelier; below 1, a few large ones are. Of
+        several, each belongs to its column of ``gamma``; the authors' code sorts both first, shares and concentrations.
 
     Returns
     -------
