@@ -71,8 +71,8 @@ class DSCNet(ConvolutionalClusterer):
     =============================================  ==================================================
 
     Here the mean squares of the data and, when joint training starts, of the codes are 1 (the decoder makes up for it).
-    The paper's :math:`\lambda_1` is to be divided by the pixels' mean square, on COIL-20 by twice that: its code does
-    not halve the reconstruction: 5.2e-5 for ORL, whose pixels run to 255, and 2.6 for COIL-20, whose run to 1.
+    The paper's :math:`\lambda_1` is to be divided by the pixels' mean square, on COIL-20 by twice that (its code does
+    not halve the reconstruction): 5.2e-5 for ORL, whose pixels run to 255, and 2.6 for COIL-20, whose run to 1.
 
     Departures: zero diagonal under both norms (the authors' code for L2 leaves it free); rows of C, not columns, are
     thresholded, since row i expresses sample i; linear output; biases start by `FullyConvolutionalAutoencoder.center`,
