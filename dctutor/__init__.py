@@ -44,17 +44,25 @@ _HOMES = {
 }
 _MODULES = (
     "architectures",
+    "checkpoint",
     "datasets",
+    "devices",
     "estimator",
     "features",
+    "fitted",
     "losses",
     "methods",
     "metrics",
     "mixtures",
     "plots",
+    "runs",
+    "saving",
     "schedules",
+    "snapshots",
+    "storage",
     "subspaces",
     "training",
+    "workspace",
 )
 
 __all__ = [

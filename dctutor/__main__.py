@@ -13,6 +13,9 @@ def _setting(text: str) -> tuple[str, Any]:
     name, equals, value = text.partition("=")
     if not equals:
         raise argparse.ArgumentTypeError(f"expected NAME=VALUE, got {text!r}")
+    python = {"None": None, "True": True, "False": False}
+    if value in python:
+        return name, python[value]
     try:
         return name, json.loads(value)
     except json.JSONDecodeError:
@@ -59,6 +62,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except (ArithmeticError, OSError, TypeError, ValueError) as error:
             print(f"error: {error}", file=sys.stderr)
             return 1
+        except KeyboardInterrupt:
+            print(f"interrupted: nothing is recorded of seed {seed}", file=sys.stderr)
+            return 130
         print(("" if fresh else "already there: ") + runs.summary([path]), flush=True)
     return 0
 

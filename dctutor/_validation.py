@@ -86,6 +86,8 @@ def known_labels(y: Any, n_samples: int) -> NDArray[np.int64] | None:
         return None
     try:
         labels = column_or_1d(y)
+        if labels.dtype.kind == "O" and all(isinstance(label, str | int) for label in labels):
+            labels = labels.astype(str)  # as NumPy makes of ["a", "b", -1], and pandas does not
         kind = type_of_target(labels, input_name="y")
     except (TypeError, ValueError) as error:
         raise type(error)(f"y: expected one label a sample; {error}") from error

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from dctutor.storage import read_file, write_file
+from dctutor.storage import FileFormatError, read_file, write_file
 
 __all__ = ["Checkpoint", "pack", "unpack"]
 
@@ -48,7 +48,10 @@ class Checkpoint:
         if not self.path.resolve().parent.is_dir() or self.path.is_dir():
             raise FileNotFoundError(f"checkpoint: expected a file in a folder that exists, got {str(path)!r}")
         if self.path.exists():
-            self.tensors, self.facts = read_file(self.path)
+            try:
+                self.tensors, self.facts = read_file(self.path)
+            except FileFormatError as error:
+                raise FileFormatError(f"checkpoint: {str(error).removeprefix('path: ')}") from error
             written_by = self.facts.get("version")
             if "fingerprint" in self.facts and written_by != _VERSION:
                 raise ValueError(
@@ -57,8 +60,9 @@ class Checkpoint:
                 )
             if self.facts.get("fingerprint") != fingerprint:
                 raise ValueError(
-                    f"checkpoint: {str(path)!r} was written by a fit with other parameters, on other data"
-                    " or on another kind of processor; name another file, or delete this one"
+                    f"checkpoint: {str(path)!r} was written by a fit with other parameters, with another seed (a"
+                    " RandomState gives each fit its own), on other data or on another kind of processor; name another"
+                    " file, or delete this one"
                 )
 
     @property

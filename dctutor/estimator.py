@@ -48,9 +48,10 @@ class DeepClusterer(Fitted, ABC):
         Show a progress bar for each phase that lasts longer than a second.
     checkpoint : path-like or None, default=None
         A file to keep the state of training in. A fit that finds its own checkpoint there goes on
-        from it, and ends with the labels of one never interrupted.
+        from it, and ends with the labels of one never interrupted. One file serves one fit: it stays when the fit has
+        ended, the same fit then takes its result from it (one without a seed, too), and any other is refused.
     checkpoint_seconds : float, default=30
-        The least time between two writes of it.
+        The least time between two writes of it, always after a whole epoch: what came later, an interruption costs.
     snapshot_every : int or None, default=None
         Record the embedding of up to 1,000 samples every so many epochs.
 
@@ -102,6 +103,8 @@ class DeepClusterer(Fitted, ABC):
         if self.checkpoint is not None and not isinstance(self.checkpoint, str | os.PathLike):
             raise TypeError(f"checkpoint: expected the path of a file or None, got {self.checkpoint!r}")
         check_number("checkpoint_seconds", self.checkpoint_seconds)
+        if not isinstance(self.verbose, bool | int | np.bool_):
+            raise TypeError(f"verbose: expected True or False, got {self.verbose!r}")
         if self.snapshot_every is not None:
             check_integer("snapshot_every", self.snapshot_every, minimum=1)
 
@@ -167,7 +170,7 @@ class DeepClusterer(Fitted, ABC):
         if not self._subtracts_means and (constant > 0.98 or (self.image_shape_ is None and constant > 0.9)):
             warnings.warn(
                 f"X: {constant:.0%} of its mean square is that of its features' means, which can hide the clusters;"
-                " subtract the means first, for example with StandardScaler(with_std=False)",
+                " subtract the means first: X - X.mean(0)",
                 stacklevel=3,
             )
         self.snapshot_index_ = np.linspace(0, len(x) - 1, min(len(x), 1000)).astype(np.intp)
@@ -192,7 +195,8 @@ class DeepClusterer(Fitted, ABC):
         self.history_, self.snapshots_, self.n_iter_ = loop.history, loop.snapshots, loop.epochs
         loop.check_finite(embedding=torch.from_numpy(self._batched(self._embed, x)), centers=centers)
         self.labels_ = self._label(x)
-        self._fitted_with = saving.parameters(self)  # `set_params` may prepare the next fit before this one is saved
+        # `set_params` may prepare the next fit before this one is saved.
+        self._fitted_with = self.get_params(deep=False)
         self.seconds_ = loop.seconds
 
     def _seed(self) -> int:

@@ -1,5 +1,6 @@
 """What a fitted method can be asked, whatever trained it."""
 
+import itertools
 import os
 from typing import Any, Self
 
@@ -99,6 +100,9 @@ class Fitted(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the fitted estimator to one file: safetensors and JSON, no pickle.
 
+        Arguments that are networks, such as ``autoencoder``, are not kept: `load` gives None, so that to fit what it
+        returns once more is another fit.
+
         Parameters
         ----------
         path : path-like
@@ -112,6 +116,8 @@ class Fitted(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
             If its folder does not exist.
         FileExistsError
             If ``path`` is a folder or another thing that is no file.
+        TypeError
+            If an argument, as a class of your own may have, is neither a network nor what JSON can hold.
         """
         check_is_fitted(self)
         saving.save(self, path)
@@ -177,7 +183,8 @@ class Fitted(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
 
     @property
     def _network_device(self) -> torch.device:
-        return next(self.network_.parameters()).device
+        held = itertools.chain(self.network_.parameters(), self.network_.buffers())
+        return next((tensor.device for tensor in held), torch.device("cpu"))
 
     def _batched(self, function: Any, x: Floats) -> Floats:
         # In float32, whatever training used: what a user gets does not depend on the processor's formats.

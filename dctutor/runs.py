@@ -128,7 +128,7 @@ def run(
         raise
     device = next(estimator.network_.parameters()).device
     memory = peak_memory_mb(device)
-    config = {k: plain(v) for k, v in estimator.get_params(deep=False).items() if not k.startswith("checkpoint")}
+    config = {k: plain(k, v) for k, v in estimator.get_params(deep=False).items() if not k.startswith("checkpoint")}
     words = ["python", "-m", "dctutor", "run", method, dataset, "--split", split, "--profile", profile]
     words += [] if fit_on is None else ["--fit-on", fit_on]
     words += ["--labels", str(labels)] if labels else []
@@ -175,7 +175,7 @@ def _check_same(path: Path, wanted: Mapping[str, Any], keys: Iterable[str]) -> N
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"folder: {path} does not hold a whole run; delete it") from error
     for key in sorted(keys):
-        value = plain(wanted[key])
+        value = plain(key, wanted[key])
         if there.get(key, value) != value:
             raise ValueError(
                 f"settings: {path} holds a run with {key}={there[key]!r}, not {value!r};"
@@ -185,7 +185,7 @@ def _check_same(path: Path, wanted: Mapping[str, Any], keys: Iterable[str]) -> N
 
 def _recordable(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Settings as JSON will hold them, or an error before anything is trained."""
-    recorded = {key: plain(value) for key, value in settings.items()}
+    recorded = {key: plain(key, value) for key, value in settings.items()}
     for key, value in settings.items():
         if key == "random_state" or key.startswith("checkpoint"):
             raise ValueError(f"settings: a run sets {key} itself, got {value!r}")

@@ -5,7 +5,7 @@ import inspect
 import json
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -27,29 +27,38 @@ _ARRAYS = ("cluster_centers_", "labels_", "snapshot_index_")
 Estimator = TypeVar("Estimator", bound="DeepClusterer")
 
 
-def plain(value: Any) -> Any:
-    """Turn an argument's value into what JSON can hold; what it cannot, such as a network, into None."""
+def plain(name: str, value: Any) -> Any:
+    """Turn an argument's value into what JSON can hold: a network or a source of randomness into None.
+
+    Raises TypeError for anything else that JSON cannot hold.
+    """
+    if value is None or isinstance(value, nn.Module | np.random.RandomState):
+        return None
     if isinstance(value, os.PathLike):
         return os.fspath(value)
     if isinstance(value, torch.device):
         return str(value)
-    if isinstance(value, np.generic | np.ndarray):
+    if isinstance(value, np.generic | np.ndarray | torch.Tensor):
         return value.tolist()
+    if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
+        return {key: plain(name, item) for key, item in value.items()}
     if isinstance(value, Sequence) and not isinstance(value, str | bytes):
-        return [plain(item) for item in value]
-    return value if isinstance(value, str | int | float | bool | None) else None
+        return [plain(name, item) for item in value]
+    if isinstance(value, str | int | float):
+        return value
+    raise TypeError(f"{name}: expected what a JSON file can hold, or a network, got {value!r}")
 
 
-def parameters(estimator: "DeepClusterer") -> dict[str, Any]:
-    """Arguments of an estimator, as JSON can hold them."""
-    return {name: plain(value) for name, value in estimator.get_params(deep=False).items()}
+def parameters(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments of an estimator, as JSON can hold them; TypeError names one that it cannot."""
+    return {name: plain(name, value) for name, value in arguments.items()}
 
 
 def fingerprint(
     estimator: "DeepClusterer", x: NDArray[np.float32], seed: int, y: NDArray[np.int64] | None = None
 ) -> list[Any]:
     """Name a fit by its method, its data and the arguments that change its result."""
-    arguments = parameters(estimator)
+    arguments = parameters(estimator.get_params(deep=False))
     for name in ("verbose", "checkpoint", "checkpoint_seconds"):
         del arguments[name]
     # A RandomState instance is known by what it gives; without a seed, any checkpoint's will do.
@@ -78,7 +87,7 @@ def save(estimator: "DeepClusterer", path: str | os.PathLike[str]) -> None:
     facts = {
         "method": type(estimator).__name__,
         "version": version("dctutor"),
-        "parameters": estimator._fitted_with,
+        "parameters": parameters(estimator._fitted_with),
         "n_features_in_": estimator.n_features_in_,
         "feature_names_in_": list(getattr(estimator, "feature_names_in_", ())),
         "image_shape_": estimator.image_shape_,
@@ -101,7 +110,8 @@ def load(cls: type[Estimator], path: str | os.PathLike[str]) -> Estimator:
     if name == cls.__name__ and not inspect.isabstract(cls):
         found = cls  # it may be a class of the reader's own
     if found is None or not issubclass(found, cls):
-        raise FileFormatError(f"path: expected a saved {cls.__name__}, got one of {name!r}")
+        advice = "" if name in methods.__all__ else "; a class of your own reads its files itself"
+        raise FileFormatError(f"path: expected a saved {cls.__name__}, got one of {name!r}{advice}")
     try:
         # JSON has no tuples; the arguments that are sequences are tuples.
         estimator = found(**{k: tuple(v) if isinstance(v, list) else v for k, v in facts["parameters"].items()})

@@ -113,10 +113,12 @@ class Workspace:
         """Apply ``function`` to every sample (of ``data``, else of `x`), in order, without gradients.
 
         This is the one way to see the whole data set: where several processes share the data, it is
-        here that their parts are gathered.
+        here that their parts are gathered. What comes out in reduced precision is returned in float32.
         """
         with self.autocast():
-            return torch.cat([function(part) for part in (self.x if data is None else data).split(batch_size)])
+            parts = [function(part) for part in (self.x if data is None else data).split(batch_size)]
+        found = torch.cat(parts)
+        return found.float() if found.dtype in (torch.bfloat16, torch.float16) else found
 
     def note(self, table: str, **values: float) -> None:
         """Append a row to a table of the history."""

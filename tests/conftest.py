@@ -4,6 +4,9 @@
 A machine that lacks one leaves those tests out and says so at the end.
 """
 
+import sys
+from pathlib import Path
+
 import pytest
 
 from dctutor.datasets._catalog import ENTRIES
@@ -11,6 +14,7 @@ from dctutor.datasets._fetch import data_folder, missing_files
 
 DOWNLOADED = tuple(name for name, entry in ENTRIES.items() if entry.folder is not None)
 LEFT_OUT = pytest.StashKey[int]()
+sys.path.insert(0, str(Path(__file__).parent.parent / "book" / "api"))  # the method of one's own that a page shows
 
 
 def pytest_configure(config):

@@ -7,18 +7,21 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from own_method import ShallowAutoencoder
 from sklearn.base import clone
 from small_fits import METHODS, PRETRAINED, blobs, small
+
+from dctutor.metrics import clustering_accuracy
 
 CODE = """
 import json, sys
 from sklearn.utils.estimator_checks import check_estimator
+from own_method import ShallowAutoencoder
 from small_fits import METHODS, small
 
-method = next(method for method in METHODS if method.__name__ == sys.argv[1])
+method = next(method for method in [*METHODS, ShallowAutoencoder] if method.__name__ == sys.argv[1])
 settings = {"n_clusters": 10, "pretrain_epochs": 10, "tol": 1e-3, "batch_size": 256, "random_state": None}
 known = method().get_params()
 estimator = small(method, **{name: value for name, value in settings.items() if name in known})
@@ -28,9 +31,10 @@ print(json.dumps(rows))
 """
 
 
-@pytest.mark.parametrize("method", METHODS, ids=lambda method: method.__name__)
+# The last one is what the page of the estimator shows as a method of one's own.
+@pytest.mark.parametrize("method", [*METHODS, ShallowAutoencoder], ids=lambda method: method.__name__)
 def test_check_estimator(method):
-    environment = {**os.environ, "SCIPY_ARRAY_API": "1", "PYTHONPATH": str(Path(__file__).parent)}
+    environment = {**os.environ, "SCIPY_ARRAY_API": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", CODE, method.__name__],
         env=environment,
@@ -41,6 +45,17 @@ def test_check_estimator(method):
     results = json.loads(done.stdout.splitlines()[-1])
     assert len(results) > 40
     assert [row for row in results if row[1] != "passed"] == []
+
+
+def test_a_method_of_ones_own_clusters_and_goes_on_from_a_checkpoint(tmp_path):
+    X, truth = blobs(60)
+    settings = {"n_clusters": 3, "width": 4, "random_state": 0, "verbose": False, "snapshot_every": 5}
+    fitted = ShallowAutoencoder(**settings, checkpoint=tmp_path / "checkpoint").fit(X)
+    assert clustering_accuracy(truth, fitted.labels_) == 1 and len(fitted.snapshots_) == 5
+    again = ShallowAutoencoder(**settings, checkpoint=tmp_path / "checkpoint").fit(X)
+    assert list(again.labels_) == list(fitted.labels_) and again.history_ == fitted.history_
+    fitted.save(tmp_path / "model")
+    assert list(ShallowAutoencoder.load(tmp_path / "model").predict(X)) == list(fitted.labels_)
 
 
 @pytest.mark.parametrize("method", METHODS, ids=lambda method: method.__name__)

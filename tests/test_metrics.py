@@ -4,6 +4,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from sklearn import metrics as sk
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
@@ -66,6 +67,17 @@ def test_labels_may_be_strings(y):
     assert scores(y, labels) == {"acc": 1.0, "nmi": pytest.approx(1.0), "ari": 1.0}
     assert match_labels(y, labels) == {2: "cat", 0: "dog", 1: "owl"}
     assert match_labels(labels, y) == {"cat": 2, "dog": 0, "owl": 1}
+
+
+def test_a_list_of_numbers_and_strings_is_refused():
+    with pytest.raises(TypeError, match="y_true: expected labels of one kind"):
+        match_labels([0, 0, "a", "a"], [1, 1, 2, 2])
+
+
+def test_a_report_of_tensors():
+    z = torch.tensor([[0.0], [1.0], [8.0], [9.0]], requires_grad=True)
+    found = report(torch.tensor([0, 0, 1, 1]), y=torch.tensor([1, 1, 0, 0]), Z=z)
+    assert found == report([0, 0, 1, 1], y=["a", "a", "b", "b"], Z=z.detach().numpy())
 
 
 def test_match_labels_gives_plain_values():

@@ -261,7 +261,7 @@ def test_large_confusion_has_no_numbers():
     [
         ([0, 1], [0, 1, 1], r"labels must have shape \(2,\)"),
         (np.zeros(0, int), np.zeros(0, int), "at least one"),
-        (["a", "b"], [0, 1], "y_true must be integers"),
+        ([0.5, 1.5], [0, 1], "y_true must be integers or names"),
     ],
 )
 def test_confusion_refuses(y_true, labels, message):
@@ -410,9 +410,30 @@ def test_compare_refuses_nothing_to_draw():
         plots.compare({"DEC": {}})
 
 
+def test_compare_shows_what_is_not_defined():
+    ax = plots.compare({"IDEC": {"acc": 0.5, "silhouette": np.nan}})
+    assert [text.get_text() for text in ax.texts] == ["0.500", "undefined"] and ax.get_xlim()[1] == 1.08
+
+
+def test_compare_refuses_what_maps_nothing():
+    with pytest.raises(TypeError, match="rows must map methods"):
+        plots.compare([0.5])
+
+
+def test_names_are_groups_too():
+    names = np.array(["cat", "dog", "cat", "cow"])
+    ax = plots.confusion(names, [1, 0, 1, 2])
+    assert [text.get_text() for text in ax.get_yticklabels()] == ["cat", "cow", "dog"]
+    assert {text.get_text() for text in plots.embedding(np.eye(4), names).texts} == {"cat", "cow", "dog"}
+    shown = plots.silhouette(np.full(4, 0.5), names == "cat").get_yticklabels()
+    assert [text.get_text() for text in shown] == ["False", "True"]
+    with pytest.raises(ValueError, match="label_names must be None where labels are names already"):
+        plots.embedding(np.eye(4), names, label_names=["a", "b", "c"])
+
+
 def test_compare_refuses_what_is_no_number():
     before = plt.get_fignums()
-    with pytest.raises(ValueError, match=r"rows\['DEC'\]\['acc'\] must be a finite number; got None"):
+    with pytest.raises(ValueError, match=r"rows\['DEC'\]\['acc'\] must be a finite number or NaN; got None"):
         plots.compare({"DEC": {"acc": None}})
     assert plt.get_fignums() == before
 

@@ -185,6 +185,22 @@ def test_mistakes_end_in_one_line_and_leave_no_file(tmp_path, capsys, arguments,
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
+def test_settings_may_be_written_as_python_writes_them(tmp_path):
+    settings = ("--set", "verbose=False", "--set", "update_interval=None", "--set", "widths=[16, 3]")
+    assert run("DEC", "digits", tmp_path, *settings) == 0
+    config = json.loads(next(tmp_path.glob("*.json")).read_text())["config"]
+    assert config["verbose"] is False and config["update_interval"] is None
+
+
+def test_an_interrupt_is_told_in_one_line(tmp_path, capsys, monkeypatch):
+    def interrupted(*arguments, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(runs, "run", interrupted)
+    assert run("DEC", "digits", tmp_path) == 130
+    assert capsys.readouterr().err == "interrupted: nothing is recorded of seed 0\n"
+
+
 @pytest.mark.parametrize(
     "arguments", [[], ["run"], ["run", "DEC"], ["run", "DEC", "digits", "--profile", "tiny"], ["run", "--set", "tol"]]
 )

@@ -2,12 +2,14 @@ import json
 import os
 import pickle
 import random
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 from small_fits import METHODS, blobs, small
+from torch import nn
 
 from dctutor import DEC, IDEC, AutoencoderKMeans, DeepClusterer, DSCNet
 from dctutor.storage import FileFormatError, read_file, write_file
@@ -227,6 +229,60 @@ def test_a_subclass_of_ones_own(tmp_path):
     assert np.array_equal(Mine.load(tmp_path / "model").predict(X), fitted.predict(X))
     with pytest.raises(FileFormatError, match="expected a saved IDEC, got one of 'Mine'"):
         IDEC.load(tmp_path / "model")
+
+
+@dataclass(eq=False, repr=False, kw_only=True)
+class Optioned(AutoencoderKMeans):
+    """A method of a reader's own, with an argument that is no number."""
+
+    options: object = None
+
+
+def test_arguments_of_ones_own_are_kept_or_refused(tmp_path):
+    settings = {"random_state": 0, "checkpoint": tmp_path / "checkpoint"}
+    fitted = small(Optioned, options={"rates": [0.1, 0.2]}, **settings).fit(X)
+    fitted.save(tmp_path / "model")
+    assert Optioned.load(tmp_path / "model").options == {"rates": [0.1, 0.2]}
+    with pytest.raises(ValueError, match="fit with other parameters"):
+        small(Optioned, options={"rates": [0.1, 0.3]}, **settings).fit(X)
+    with pytest.raises(TypeError, match="options: expected what a JSON file can hold, or a network, got"):
+        small(Optioned, options=len, **settings).fit(X)
+    fitted = small(Optioned, options=len).fit(X)
+    with pytest.raises(TypeError, match="options: expected what a JSON file can hold"):
+        fitted.save(tmp_path / "other")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint", "model"]
+
+
+class Projection(nn.Module):
+    """A network without parameters."""
+
+    embedding_dim = 2
+
+    def __init__(self, n_features):
+        super().__init__()
+        self.register_buffer("matrix", torch.eye(n_features, 2))
+
+    def encode(self, x):
+        return x @ self.matrix
+
+
+class Projected(DeepClusterer):
+    """The smallest method there can be."""
+
+    def _build_network(self, n_features):
+        return Projection(n_features)
+
+    def _train(self, loop):
+        network = loop.build(lambda: self._build_network(loop.x.shape[1]))
+        return network, loop.map(network.encode)[: self.n_clusters]
+
+
+def test_a_network_without_parameters(tmp_path):
+    fitted = Projected(3, random_state=0).fit(X)
+    fitted.save(tmp_path / "model")
+    assert np.array_equal(Projected.load(tmp_path / "model").predict(X), fitted.labels_)
+    with pytest.raises(FileFormatError, match="got one of 'Projected'; a class of your own reads its files itself"):
+        DeepClusterer.load(tmp_path / "model")
 
 
 def test_a_device_object_is_stored_as_its_name(tmp_path):

@@ -333,7 +333,13 @@ def test_bfloat16_reaches_step_and_map_only_when_asked_for():
             return {}
 
         loop.run("p", step, epochs=1, batch_size=50)
-        assert seen == [dtype] and loop.map(network).dtype == dtype
+        assert seen == [dtype]
+
+        def embed(x, seen=seen, network=network):
+            seen.append(network(x).dtype)
+            return network(x)
+
+        assert loop.map(embed).dtype == torch.float32 and set(seen) == {dtype}
         assert network(loop.x).dtype == torch.float32 == network.weight.dtype
 
 

@@ -62,6 +62,7 @@ class MixtureModule(nn.Module):
     def assign(self, x: Float[Tensor, "n d"]) -> Float[Tensor, "n k"]:
         """Soft assignments gamma, in float32 also under autocast; rows sum to 1."""
         # Logits must stay finite, or a sample that lies absurdly far away turns into NaN.
+        x = x if x.dtype == torch.float64 else x.float()
         return torch.softmax(full_precision(self.encoder, x.clamp(-1e30, 1e30)).clamp(-1e30, 1e30), dim=1)
 
     def mix(self, gamma: Float[Tensor, "n k"]) -> Float[Tensor, "n d"]:
@@ -183,6 +184,10 @@ class MixtureAutoencoder(nn.Module):
     def decode(self, z: Float[Tensor, "n p"]) -> Float[Tensor, "n d"]:
         """Reconstruct inputs from codes, or draw centroids: g(z)."""
         return self.autoencoder.decode(z)
+
+    def layer_outputs(self, x: Float[Tensor, "n d"]) -> list[Float[Tensor, "n width"]]:
+        """Activations of every layer of the encoder, the last is the code; see `Autoencoder`."""
+        return self.autoencoder.layer_outputs(x)
 
     def assign(self, z: Float[Tensor, "n p"]) -> Float[Tensor, "n k"]:
         """Soft assignments gamma of codes; rows sum to 1."""

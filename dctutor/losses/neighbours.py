@@ -90,6 +90,8 @@ def neighbour_graph(
     """
     if x.ndim != 2:
         raise ValueError(f"x: expected shape (n, d), got {tuple(x.shape)}")
+    if not x.is_floating_point():
+        raise TypeError(f"x: expected floating-point samples, got {x.dtype}")
     n = x.shape[0]
     if check_integer("n_neighbors", n_neighbors, minimum=1) >= n:
         raise ValueError(f"n_neighbors: expected fewer than the {n} samples, got {n_neighbors}")

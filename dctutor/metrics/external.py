@@ -35,7 +35,7 @@ class Confusion(NamedTuple):
 
 
 def _labels(y_true: ArrayLike, labels: ArrayLike) -> tuple[NDArray, NDArray]:
-    truth, found = np.asarray(y_true), np.asarray(labels)
+    truth, found = _of_one_kind("y_true", y_true), _of_one_kind("labels", labels)
     if truth.ndim != 1 or not truth.size:
         raise ValueError(f"y_true: expected shape (n,) with n >= 1, got {truth.shape}")
     if found.shape != truth.shape:
@@ -43,6 +43,13 @@ def _labels(y_true: ArrayLike, labels: ArrayLike) -> tuple[NDArray, NDArray]:
     check_groups("y_true", truth)
     check_groups("labels", found)
     return truth, found
+
+
+def _of_one_kind(name: str, groups: ArrayLike) -> NDArray:
+    # NumPy turns the numbers of a mixed list into strings, without a word.
+    if isinstance(groups, list | tuple) and len({isinstance(group, str) for group in groups}) > 1:
+        raise TypeError(f"{name}: expected labels of one kind, such as integers or strings, got both")
+    return np.asarray(groups)
 
 
 def check_groups(name: str, groups: NDArray) -> None:

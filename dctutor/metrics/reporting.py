@@ -6,6 +6,7 @@ from html import escape
 import numpy as np
 from numpy.typing import ArrayLike
 
+from dctutor._inputs import as_array
 from dctutor.metrics.external import scores
 from dctutor.metrics.internal import calinski_harabasz, davies_bouldin, silhouette
 
@@ -102,9 +103,10 @@ def report(
     """
     if y is None and Z is None:
         raise ValueError("y, Z: expected classes, samples or both, got neither")
-    values: dict[str, float] = {} if y is None else scores(y, labels)
-    n = np.size(labels)
-    caption = f"{n:,} samples in {len(np.unique(np.asarray(labels)))} clusters"
+    labels, Z = np.asarray(as_array(labels)), None if Z is None else as_array(Z)
+    values: dict[str, float] = {} if y is None else scores(as_array(y), labels)
+    n = labels.size
+    caption = f"{n:,} samples in {len(np.unique(labels))} clusters"
     if Z is not None:
         values["silhouette"] = silhouette(Z, labels, sample_size=sample_size, random_state=random_state)
         values["davies_bouldin"] = davies_bouldin(Z, labels)

@@ -69,8 +69,8 @@ def embedding_animation(
     snapshots : sequence
         A fitted model's ``snapshots_``: objects with ``phase``, ``epoch``, ``embedding`` (m, p) and ``centers``
         (k, p) or None.
-    labels : array of int, shape (m,), optional
-        Groups to colour, such as ``y[model.snapshot_index_]``.
+    labels : array of shape (m,), optional
+        Groups to colour, integers or names, such as ``y[model.snapshot_index_]``.
     label_names : sequence of str, optional
         ``label_names[label]`` is written in place of the number.
     seconds : float, default 8
@@ -99,6 +99,10 @@ def embedding_animation(
             raise ValueError(f"snapshots must all have shape {(m, p)}; got {cloud.shape} in snapshots[{i}].")
         if center.ndim != 2 or center.shape[1] != p or not np.isfinite(center).all():
             raise ValueError(f"snapshots[{i}].centers must be finite, of shape (k, {p}); got {center.shape}.")
+    if labels is not None and np.shape(labels) != (m,):
+        raise ValueError(
+            f"labels must have shape ({m},), that of y[model.snapshot_index_]; got shape {tuple(np.shape(labels))}."
+        )
     groups = np.zeros(m, dtype=int) if labels is None else as_labels("labels", labels, m)
     kept = np.unique(np.linspace(0, m - 1, min(m, max_points)).round().astype(int))
     values, members = np.unique(groups[kept], return_inverse=True)

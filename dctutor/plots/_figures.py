@@ -32,8 +32,8 @@ def confusion(
 
     Parameters
     ----------
-    y_true, labels : array of int, shape (n,)
-        Classes, and the clusters found.
+    y_true, labels : array of shape (n,)
+        Classes, and the clusters found: integers, or names.
     label_names : sequence of str, optional
         ``label_names[c]`` names class ``c``.
     ax : Axes, optional
@@ -49,7 +49,7 @@ def confusion(
     ValueError
         If the lengths differ, or there are no samples.
     """
-    y_true = as_labels("y_true", y_true, np.size(y_true))
+    y_true = as_labels("y_true", y_true, len(y_true))
     labels = as_labels("labels", labels, len(y_true))
     if not len(y_true):
         raise ValueError("y_true must have at least one entry; got none.")
@@ -159,7 +159,8 @@ def compare(rows: Mapping[str, Mapping[str, float]], *, ax: Axes | None = None) 
     Parameters
     ----------
     rows : mapping of method to mapping of metric to value
-        Methods are drawn from top to bottom; a metric that a method lacks is left out.
+        Methods are drawn from top to bottom; a metric that a method lacks is left out, and one that is not defined for
+        it, NaN, is said to be "undefined". Of a table with a row a method: ``table.to_dict("index")``.
     ax : Axes, optional
         Where to draw; by default a new figure.
 
@@ -170,29 +171,33 @@ def compare(rows: Mapping[str, Mapping[str, float]], *, ax: Axes | None = None) 
     Raises
     ------
     ValueError
-        If there is no value to draw, or one is no finite number.
+        If there is no value to draw, or one is infinite or no number.
     """
+    if not isinstance(rows, Mapping):
+        raise TypeError(f"rows must map methods to mappings of metrics to values; got {type(rows).__name__}.")
     metrics = list(dict.fromkeys(metric for values in rows.values() for metric in values))
     if not metrics:
         raise ValueError("rows must hold at least one method with one metric; got none.")
     for method, values in rows.items():
         for metric, value in values.items():
-            if not isinstance(value, Real) or not np.isfinite(value):
-                raise ValueError(f"rows[{method!r}][{metric!r}] must be a finite number; got {value!r}.")
+            if not isinstance(value, Real) or np.isinf(value):
+                raise ValueError(f"rows[{method!r}][{metric!r}] must be a finite number or NaN; got {value!r}.")
     thickness = 0.8 / len(metrics)
     with style():
         ax = axes_or_new(ax, 1.1 + len(rows) * (0.25 + 0.22 * len(metrics)))
         for i, metric in enumerate(metrics):
             present = [(y, values[metric]) for y, values in enumerate(rows.values()) if metric in values]
             places = [y - 0.4 + thickness * (i + 0.5) for y, _ in present]
-            bars = ax.barh(places, [value for _, value in present], height=0.9 * thickness, label=literal(metric))
-            ax.bar_label(bars, fmt="%.3f", padding=3, fontsize=9)
+            widths = [0.0 if np.isnan(value) else value for _, value in present]
+            bars = ax.barh(places, widths, height=0.9 * thickness, label=literal(metric))
+            texts = ["undefined" if np.isnan(value) else f"{value:.3f}" for _, value in present]
+            ax.bar_label(bars, texts, padding=3, fontsize=9)
         ax.set_yticks(range(len(rows)), list(map(literal, rows)))
         ax.invert_yaxis()
         ax.spines["left"].set_visible(False)
         ax.tick_params(axis="y", length=0)
-        every = [value for values in rows.values() for value in values.values()]
-        if min(every) >= 0 and max(every) <= 1:
+        every = [value for values in rows.values() for value in values.values() if not np.isnan(value)]
+        if min(every, default=0) >= 0 and max(every, default=0) <= 1:
             ax.set_xlim(0, 1.08)
             ax.set_xticks(np.linspace(0, 1, 6))
         ax.axvline(0, color=INK, linewidth=0.8)

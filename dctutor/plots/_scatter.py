@@ -55,8 +55,8 @@ def embedding(
     Z : array of shape (n, p)
         Embedded samples, p >= 2. Above two dimensions the first two principal components are drawn, and the axes
         say so.
-    labels : array of int, shape (n,), optional
-        Clusters or classes.
+    labels : array of shape (n,), optional
+        Clusters or classes: integers, or names.
     centers : array of shape (k, p), optional
         Drawn as crosses, in the same projection.
     label_names : sequence of str, optional

@@ -19,8 +19,8 @@ def silhouette(
     ----------
     values : array of shape (n,)
         Silhouettes in [-1, 1], from `dctutor.metrics.silhouette_samples`.
-    labels : array of int, shape (n,)
-        Clusters. They are drawn from top to bottom in ascending order.
+    labels : array of shape (n,)
+        Clusters, integers or names. They are drawn from top to bottom in ascending order.
     label_names : sequence of str, optional
         ``label_names[k]`` names cluster ``k``.
     ax : Axes, optional

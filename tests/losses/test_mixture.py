@@ -111,3 +111,12 @@ def test_autocast_of_the_arguments_device_is_left_also_by_name(monkeypatch):
     for call in (lambda m: orthonormality(m), lambda m: orthonormality(centers=m)):
         call(torch.eye(2, device="meta"))
     assert seen == ["meta", "meta"]
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_a_module_on_codes_in_reduced_precision(dtype):
+    module, z = MixtureModule(3, 4), torch.randn(6, 3, generator=torch.Generator().manual_seed(0))
+    with torch.autocast("cpu", dtype=dtype):
+        gamma = module.assign(z.to(dtype))
+    assert gamma.dtype == torch.float32
+    torch.testing.assert_close(gamma, module.assign(z.to(dtype).float()))

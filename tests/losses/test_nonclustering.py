@@ -64,6 +64,11 @@ def test_neighbour_graph_is_scikit_learns(block_size):
     assert torch.equal(binary.neighbors, graph.neighbors) and (binary.similarity == 1).all()
 
 
+def test_neighbour_graph_refuses_integers():
+    with pytest.raises(TypeError, match=r"x: expected floating-point samples, got torch\.uint8"):
+        neighbour_graph(torch.eye(4, dtype=torch.uint8), 2)
+
+
 def test_neighbour_graph_leaves_out_the_sample_but_not_its_twin():
     x = torch.tensor([[0.0], [0.0], [0.0], [9.0]])
     graph = neighbour_graph(x, 2, t=1.0)

@@ -1,6 +1,7 @@
 """DAC, autoencoder-based: its objective against NumPy, and what labels and pseudo-labels do to the weights."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from sklearn.cluster import KMeans
@@ -85,6 +86,13 @@ def test_clusters_of_new_samples_are_those_of_k_means_on_their_codes():
         fitted.cluster(new[:2])
     dec = small(DEC).fit(X)
     assert np.array_equal(dec.cluster(X), dec.predict(X))
+
+
+@pytest.mark.parametrize("container", [list, pd.Series, lambda y: np.array(y, dtype=object)])
+def test_names_of_which_some_are_unknown(container):
+    names = [-1 if i % 4 else "abc"[TRUTH[i]] for i in range(120)]
+    same = fit(y=np.where(np.arange(120) % 4, -1, TRUTH))
+    assert np.array_equal(fit(y=container(names)).feature_weights_, same.feature_weights_)
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,8 @@ class ClusteringModule(DeepClusterer):
     epochs : int, default=150
         Passes over the data, before one more whose weights are averaged step by step.
     learning_rate : float, default=0.01
-        Of Adam at the start; it falls to a hundredth on a straight line. Data of few features need a larger one.
+        Of Adam at the start; it falls to a hundredth on a straight line. Few features, or few samples and so few steps,
+        need a larger one, or a smaller ``batch_size``: clusters stay empty else.
     n_clusters, batch_size, device, precision, random_state, verbose, checkpoint, checkpoint_seconds, snapshot_every
         See `DeepClusterer`, which also lists the attributes.
 
