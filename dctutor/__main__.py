@@ -63,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"error: {error}", file=sys.stderr)
             return 1
         except KeyboardInterrupt:
-            print(f"interrupted: nothing is recorded of seed {seed}", file=sys.stderr)
+            print(f"interrupted: seed {seed} is not recorded; the same command goes on with it", file=sys.stderr)
             return 130
         print(("" if fresh else "already there: ") + runs.summary([path]), flush=True)
     return 0

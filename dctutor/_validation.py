@@ -69,8 +69,11 @@ def check_sizes(name: str, value: Any, *, minimum: int = 1) -> tuple[int, ...]:
 def check_table(name: str, value: ArrayLike) -> NDArray[np.floating]:
     """Return a finite table (n, p) of floats, in double precision unless it has one, or raise naming the argument."""
     table = np.asarray(value)
-    if table.dtype.kind == "O":  # tables of pandas whose columns differ
-        table = table.astype(np.float64)
+    if table.dtype.kind == "O":  # a table of pandas whose columns differ
+        try:
+            table = table.astype(np.float64)
+        except (TypeError, ValueError) as error:
+            raise TypeError(f"{name}: expected a table of numbers ({error})") from error
     if table.dtype.kind not in "biuf":
         raise TypeError(f"{name}: expected a table of numbers, got dtype {table.dtype}")
     if table.ndim != 2 or 0 in table.shape:

@@ -74,6 +74,13 @@ def test_a_list_of_numbers_and_strings_is_refused():
         match_labels([0, 0, "a", "a"], [1, 1, 2, 2])
 
 
+def test_a_table_of_pandas_holds_numbers_or_is_named():
+    table = pd.DataFrame({"a": [0, 1, 8, 9], "b": [True, False, True, False]}).astype({"a": object})
+    assert silhouette(table, [0, 0, 1, 1]) == silhouette(table.to_numpy(float), [0, 0, 1, 1])
+    with pytest.raises(TypeError, match="Z: expected a table of numbers"):
+        silhouette(table.assign(b=list("wxyz")), [0, 0, 1, 1])
+
+
 def test_a_report_of_tensors():
     z = torch.tensor([[0.0], [1.0], [8.0], [9.0]], requires_grad=True)
     found = report(torch.tensor([0, 0, 1, 1]), y=torch.tensor([1, 1, 0, 0]), Z=z)

@@ -198,7 +198,7 @@ def test_an_interrupt_is_told_in_one_line(tmp_path, capsys, monkeypatch):
 
     monkeypatch.setattr(runs, "run", interrupted)
     assert run("DEC", "digits", tmp_path) == 130
-    assert capsys.readouterr().err == "interrupted: nothing is recorded of seed 0\n"
+    assert capsys.readouterr().err == "interrupted: seed 0 is not recorded; the same command goes on with it\n"
 
 
 @pytest.mark.parametrize(
