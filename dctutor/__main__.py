@@ -63,7 +63,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"error: {error}", file=sys.stderr)
             return 1
         except KeyboardInterrupt:
-            print(f"interrupted: seed {seed} is not recorded; the same command goes on with it", file=sys.stderr)
+            words = "is not recorded; the same command goes on from its checkpoint, if there is one"
+            print(f"interrupted: seed {seed} {words}", file=sys.stderr)
             return 130
         print(("" if fresh else "already there: ") + runs.summary([path]), flush=True)
     return 0

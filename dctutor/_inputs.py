@@ -2,15 +2,17 @@
 
 import math
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from dctutor._validation import check_integer
 
-__all__ = ["as_array", "image_shape", "shape_of"]
+__all__ = ["as_array", "check_table", "image_shape", "shape_of"]
 
 
 def as_array(X: Any) -> Any:
@@ -20,6 +22,24 @@ def as_array(X: Any) -> Any:
     X = X.detach().cpu().resolve_conj()
     known = not X.is_floating_point() or X.dtype in (torch.float16, torch.float32, torch.float64)
     return (X if known else X.float()).numpy()  # NumPy has no bfloat16
+
+
+def check_table(name: str, value: Any) -> NDArray[np.floating]:
+    """Return a finite table (n, p) of floats, in double precision unless it has one, or raise naming the argument."""
+    try:
+        table = np.asarray(as_array(value))
+    except ValueError as error:
+        raise ValueError(f"{name}: expected a table of shape (n, p), got rows of several lengths ({error})") from error
+    if table.dtype.kind == "O" and not any(isinstance(entry, str) for entry in table.flat):
+        with suppress(TypeError, ValueError):
+            table = table.astype(np.float64)  # a table of pandas whose columns differ
+    if table.dtype.kind not in "biuf":
+        raise TypeError(f"{name}: expected a table of numbers, got dtype {table.dtype}")
+    if table.ndim != 2 or 0 in table.shape:
+        raise ValueError(f"{name}: expected a table of shape (n, p) with n, p >= 1, got shape {table.shape}")
+    if not np.isfinite(table).all():
+        raise ValueError(f"{name}: expected finite numbers, got NaN or infinity")
+    return table if table.dtype.kind == "f" else table.astype(np.float64)
 
 
 def shape_of(X: Any) -> tuple[int, ...]:

@@ -6,11 +6,11 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import column_or_1d
 
-__all__ = ["check_integer", "check_number", "check_sizes", "check_table", "known_labels", "unchanged_on_error"]
+__all__ = ["check_integer", "check_number", "check_sizes", "known_labels", "unchanged_on_error"]
 
 
 @contextmanager
@@ -66,30 +66,13 @@ def check_sizes(name: str, value: Any, *, minimum: int = 1) -> tuple[int, ...]:
     return tuple(check_integer(name, size, minimum=1) for size in value)
 
 
-def check_table(name: str, value: ArrayLike) -> NDArray[np.floating]:
-    """Return a finite table (n, p) of floats, in double precision unless it has one, or raise naming the argument."""
-    table = np.asarray(value)
-    if table.dtype.kind == "O":  # a table of pandas whose columns differ
-        try:
-            table = table.astype(np.float64)
-        except (TypeError, ValueError) as error:
-            raise TypeError(f"{name}: expected a table of numbers ({error})") from error
-    if table.dtype.kind not in "biuf":
-        raise TypeError(f"{name}: expected a table of numbers, got dtype {table.dtype}")
-    if table.ndim != 2 or 0 in table.shape:
-        raise ValueError(f"{name}: expected a table of shape (n, p) with n, p >= 1, got shape {table.shape}")
-    if not np.isfinite(table).all():
-        raise ValueError(f"{name}: expected finite numbers, got NaN or infinity")
-    return table if table.dtype.kind == "f" else table.astype(np.float64)
-
-
 def known_labels(y: Any, n_samples: int) -> NDArray[np.int64] | None:
     """Return ``y`` as integers, -1 where it is -1, or None where it knows nothing; raise naming the argument."""
     if y is None:
         return None
     try:
         labels = column_or_1d(y)
-        if labels.dtype.kind == "O" and all(isinstance(label, str | int) for label in labels):
+        if labels.dtype.kind == "O" and all(isinstance(label, str) or label == -1 for label in labels):
             labels = labels.astype(str)  # as NumPy makes of ["a", "b", -1], and pandas does not
         kind = type_of_target(labels, input_name="y")
     except (TypeError, ValueError) as error:

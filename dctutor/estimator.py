@@ -1,5 +1,6 @@
 """The scikit-learn estimator that every method of the book is."""
 
+import numbers
 import os
 import warnings
 from abc import ABC, abstractmethod
@@ -48,10 +49,11 @@ class DeepClusterer(Fitted, ABC):
         Show a progress bar for each phase that lasts longer than a second.
     checkpoint : path-like or None, default=None
         A file to keep the state of training in. A fit that finds its own checkpoint there goes on
-        from it, and ends with the labels of one never interrupted. One file serves one fit: it stays when the fit has
-        ended, the same fit then takes its result from it (one without a seed, too), and any other is refused.
+        from it, and ends with the labels of one never interrupted. One file serves one fit: it stays when that has
+        ended, and gives its result to the same fit, also to one without a seed. Any other fit is refused.
     checkpoint_seconds : float, default=30
-        The least time between two writes of it, always after a whole epoch: what came later, an interruption costs.
+        The least time between two writes of it, which come after whole epochs. An interruption costs what was trained
+        since the last one.
     snapshot_every : int or None, default=None
         Record the embedding of up to 1,000 samples every so many epochs.
 
@@ -103,7 +105,7 @@ class DeepClusterer(Fitted, ABC):
         if self.checkpoint is not None and not isinstance(self.checkpoint, str | os.PathLike):
             raise TypeError(f"checkpoint: expected the path of a file or None, got {self.checkpoint!r}")
         check_number("checkpoint_seconds", self.checkpoint_seconds)
-        if not isinstance(self.verbose, bool | int | np.bool_):
+        if not isinstance(self.verbose, numbers.Integral | np.bool_):
             raise TypeError(f"verbose: expected True or False, got {self.verbose!r}")
         if self.snapshot_every is not None:
             check_integer("snapshot_every", self.snapshot_every, minimum=1)
@@ -170,7 +172,7 @@ class DeepClusterer(Fitted, ABC):
         if not self._subtracts_means and (constant > 0.98 or (self.image_shape_ is None and constant > 0.9)):
             warnings.warn(
                 f"X: {constant:.0%} of its mean square is that of its features' means, which can hide the clusters;"
-                " subtract the means first: X - X.mean(0)",
+                " subtract the means first, the same ones from new samples: mean = X.mean(0); X - mean",
                 stacklevel=3,
             )
         self.snapshot_index_ = np.linspace(0, len(x) - 1, min(len(x), 1000)).astype(np.intp)
@@ -195,8 +197,12 @@ class DeepClusterer(Fitted, ABC):
         self.history_, self.snapshots_, self.n_iter_ = loop.history, loop.snapshots, loop.epochs
         loop.check_finite(embedding=torch.from_numpy(self._batched(self._embed, x)), centers=centers)
         self.labels_ = self._label(x)
-        # `set_params` may prepare the next fit before this one is saved.
-        self._fitted_with = self.get_params(deep=False)
+        # Now, as `set_params` may prepare the next fit before this one is saved; `save` raises what is wrong.
+        self._fitted_with: dict[str, Any] | TypeError
+        try:
+            self._fitted_with = saving.parameters(self.get_params(deep=False))
+        except TypeError as error:
+            self._fitted_with = error
         self.seconds_ = loop.seconds
 
     def _seed(self) -> int:

@@ -18,13 +18,13 @@ from dctutor.datasets import Dataset, load_dataset
 from dctutor.datasets._catalog import ENTRIES, Entry
 from dctutor.devices import forget_peak_memory, peak_memory_mb, processor
 from dctutor.metrics import scores
-from dctutor.saving import plain
+from dctutor.saving import parameters, plain
 
 __all__ = ["PROFILES", "run"]
 
 #: What a profile changes from a method's defaults. "full" is for the papers' own data, of which one epoch has
 #: 14 times the steps of one on a bundled sample, so that the same number would be needlessly long. How its autoencoders
-#: start was found on all of MNIST, labels seen: see "Where a run falls short" on the page of measured runs. DEPICT's
+#: start was found on all of MNIST, labels seen: see "What decides each result" on the page of measured runs. DEPICT's
 #: weight decay is a tenth of its default, as an epoch has 14 times the steps.
 PROFILES: dict[str, dict[str, Any]] = {
     "smoke": {"layerwise_epochs": 1, "pretrain_epochs": 1, "start_epochs": 1, "epochs": 1},
@@ -128,7 +128,7 @@ def run(
         raise
     device = next(estimator.network_.parameters()).device
     memory = peak_memory_mb(device)
-    config = {k: plain(k, v) for k, v in estimator.get_params(deep=False).items() if not k.startswith("checkpoint")}
+    config = {k: v for k, v in parameters(estimator.get_params(deep=False)).items() if not k.startswith("checkpoint")}
     words = ["python", "-m", "dctutor", "run", method, dataset, "--split", split, "--profile", profile]
     words += [] if fit_on is None else ["--fit-on", fit_on]
     words += ["--labels", str(labels)] if labels else []
@@ -185,12 +185,14 @@ def _check_same(path: Path, wanted: Mapping[str, Any], keys: Iterable[str]) -> N
 
 def _recordable(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Settings as JSON will hold them, or an error before anything is trained."""
-    recorded = {key: plain(key, value) for key, value in settings.items()}
+    recorded = {}
     for key, value in settings.items():
         if key == "random_state" or key.startswith("checkpoint"):
             raise ValueError(f"settings: a run sets {key} itself, got {value!r}")
-        if recorded[key] is None and value is not None:
-            raise ValueError(f"settings: expected what JSON can hold for {key}, got {value!r}")
+        try:
+            recorded[key] = plain(key, value)
+        except TypeError as error:
+            raise ValueError(f"settings: expected what JSON can hold for {key}, got {value!r}") from error
     return recorded
 
 

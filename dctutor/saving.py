@@ -28,30 +28,31 @@ Estimator = TypeVar("Estimator", bound="DeepClusterer")
 
 
 def plain(name: str, value: Any) -> Any:
-    """Turn an argument's value into what JSON can hold: a network or a source of randomness into None.
-
-    Raises TypeError for anything else that JSON cannot hold.
-    """
-    if value is None or isinstance(value, nn.Module | np.random.RandomState):
-        return None
+    """Turn an argument's value into what JSON can hold, or raise TypeError naming the argument."""
     if isinstance(value, os.PathLike):
         return os.fspath(value)
     if isinstance(value, torch.device):
         return str(value)
-    if isinstance(value, np.generic | np.ndarray | torch.Tensor):
-        return value.tolist()
+    if isinstance(value, np.bool_ | np.integer | np.floating):
+        return value.item()
+    if isinstance(value, np.ndarray | torch.Tensor):
+        return plain(name, value.tolist())
     if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
         return {key: plain(name, item) for key, item in value.items()}
     if isinstance(value, Sequence) and not isinstance(value, str | bytes):
         return [plain(name, item) for item in value]
-    if isinstance(value, str | int | float):
+    if isinstance(value, str | int | float | None):
         return value
-    raise TypeError(f"{name}: expected what a JSON file can hold, or a network, got {value!r}")
+    raise TypeError(f"{name}: expected what a JSON file can hold, got {value!r}")
 
 
 def parameters(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Arguments of an estimator, as JSON can hold them; TypeError names one that it cannot."""
-    return {name: plain(name, value) for name, value in arguments.items()}
+    """Arguments of an estimator, as JSON can hold them; TypeError names one that it cannot.
+
+    None stands for a network or a source of randomness.
+    """
+    left_out = nn.Module | np.random.RandomState
+    return {name: None if isinstance(value, left_out) else plain(name, value) for name, value in arguments.items()}
 
 
 def fingerprint(
@@ -80,6 +81,8 @@ def fingerprint(
 
 def save(estimator: "DeepClusterer", path: str | os.PathLike[str]) -> None:
     """Write a fitted estimator; see `DeepClusterer.save`."""
+    if isinstance(estimator._fitted_with, TypeError):
+        raise estimator._fitted_with
     tensors = {f"network/{name}": value for name, value in estimator.network_.state_dict().items()}
     for name in (*_ARRAYS, *estimator._arrays):
         tensors[name] = torch.tensor(getattr(estimator, name), device="cpu")
@@ -87,7 +90,7 @@ def save(estimator: "DeepClusterer", path: str | os.PathLike[str]) -> None:
     facts = {
         "method": type(estimator).__name__,
         "version": version("dctutor"),
-        "parameters": parameters(estimator._fitted_with),
+        "parameters": estimator._fitted_with,
         "n_features_in_": estimator.n_features_in_,
         "feature_names_in_": list(getattr(estimator, "feature_names_in_", ())),
         "image_shape_": estimator.image_shape_,
@@ -110,7 +113,7 @@ def load(cls: type[Estimator], path: str | os.PathLike[str]) -> Estimator:
     if name == cls.__name__ and not inspect.isabstract(cls):
         found = cls  # it may be a class of the reader's own
     if found is None or not issubclass(found, cls):
-        advice = "" if name in methods.__all__ else "; a class of your own reads its files itself"
+        advice = "" if name is None or name in methods.__all__ else f"; load it with that class: {name}.load(path)"
         raise FileFormatError(f"path: expected a saved {cls.__name__}, got one of {name!r}{advice}")
     try:
         # JSON has no tuples; the arguments that are sequences are tuples.

@@ -12,7 +12,8 @@ from sklearn.cluster import SpectralClustering
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
-from dctutor._validation import check_integer, check_number, check_table
+from dctutor._inputs import check_table
+from dctutor._validation import check_integer, check_number
 
 __all__ = ["cluster_subspaces", "keep_largest", "memberships", "spectral_labels", "subspace_affinity"]
 

@@ -54,6 +54,10 @@ def test_a_method_of_ones_own_clusters_and_goes_on_from_a_checkpoint(tmp_path):
     assert clustering_accuracy(truth, fitted.labels_) == 1 and len(fitted.snapshots_) == 5
     again = ShallowAutoencoder(**settings, checkpoint=tmp_path / "checkpoint").fit(X)
     assert list(again.labels_) == list(fitted.labels_) and again.history_ == fitted.history_
+    for change in ({"epochs": 1.5}, {"epochs": None}, {"width": 0}):
+        (name,) = change
+        with pytest.raises(ValueError, match=f"{name}: expected a positive integer"):
+            ShallowAutoencoder(**settings | change).fit(X)
     fitted.save(tmp_path / "model")
     assert list(ShallowAutoencoder.load(tmp_path / "model").predict(X)) == list(fitted.labels_)
 

@@ -70,15 +70,21 @@ def test_labels_may_be_strings(y):
 
 
 def test_a_list_of_numbers_and_strings_is_refused():
-    with pytest.raises(TypeError, match="y_true: expected labels of one kind"):
+    with pytest.raises(TypeError, match="y_true: expected labels of one kind, got int and str"):
         match_labels([0, 0, "a", "a"], [1, 1, 2, 2])
+    for score in (report, silhouette):
+        with pytest.raises(TypeError, match="labels: expected labels of one kind, got int and str"):
+            score(**{"labels": [0, 0, "a", "a"], "Z": np.eye(4)})
 
 
 def test_a_table_of_pandas_holds_numbers_or_is_named():
     table = pd.DataFrame({"a": [0, 1, 8, 9], "b": [True, False, True, False]}).astype({"a": object})
     assert silhouette(table, [0, 0, 1, 1]) == silhouette(table.to_numpy(float), [0, 0, 1, 1])
-    with pytest.raises(TypeError, match="Z: expected a table of numbers"):
-        silhouette(table.assign(b=list("wxyz")), [0, 0, 1, 1])
+    for column in ("wxyz", "0123"):
+        with pytest.raises(TypeError, match="Z: expected a table of numbers"):
+            silhouette(table.assign(b=list(column)), [0, 0, 1, 1])
+    with pytest.raises(ValueError, match="Z: expected a table of shape"):
+        silhouette([[1, 2], [3]], [0, 1])
 
 
 def test_a_report_of_tensors():

@@ -415,9 +415,12 @@ def test_compare_shows_what_is_not_defined():
     assert [text.get_text() for text in ax.texts] == ["0.500", "undefined"] and ax.get_xlim()[1] == 1.08
 
 
-def test_compare_refuses_what_maps_nothing():
-    with pytest.raises(TypeError, match="rows must map methods"):
-        plots.compare([0.5])
+@pytest.mark.parametrize(
+    ("rows", "message"), [([0.5], "rows must map methods"), ({"DEC": 0.5}, r"rows\['DEC'\] must map metrics to values")]
+)
+def test_compare_refuses_what_maps_nothing(rows, message):
+    with pytest.raises(TypeError, match=message):
+        plots.compare(rows)
 
 
 def test_names_are_groups_too():
@@ -427,7 +430,11 @@ def test_names_are_groups_too():
     assert {text.get_text() for text in plots.embedding(np.eye(4), names).texts} == {"cat", "cow", "dog"}
     shown = plots.silhouette(np.full(4, 0.5), names == "cat").get_yticklabels()
     assert [text.get_text() for text in shown] == ["False", "True"]
-    with pytest.raises(ValueError, match="label_names must be None where labels are names already"):
+    with pytest.raises(TypeError, match="labels: expected labels of one kind, got int and str"):
+        plots.embedding(np.eye(4), [0, 0, "a", "a"])
+    with pytest.raises(ValueError, match=r"y_true must have shape \(0,\)"):
+        plots.confusion(3, 3)
+    with pytest.raises(ValueError, match="label_names must be None where labels are no integers"):
         plots.embedding(np.eye(4), names, label_names=["a", "b", "c"])
 
 

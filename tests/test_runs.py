@@ -74,6 +74,7 @@ def test_result_is_that_of_the_method(method, tmp_path):
     [
         ({"random_state": 5}, "settings: a run sets random_state itself, got 5"),
         ({"checkpoint_seconds": 5}, "settings: a run sets checkpoint_seconds itself, got 5"),
+        ({"widths": len}, "settings: expected what JSON can hold for widths, got <built-in"),
         ({"autoencoder": Autoencoder(64, (16, 3))}, "settings: expected what JSON can hold for autoencoder, got Auto"),
     ],
 )
@@ -198,7 +199,10 @@ def test_an_interrupt_is_told_in_one_line(tmp_path, capsys, monkeypatch):
 
     monkeypatch.setattr(runs, "run", interrupted)
     assert run("DEC", "digits", tmp_path) == 130
-    assert capsys.readouterr().err == "interrupted: seed 0 is not recorded; the same command goes on with it\n"
+    assert (
+        capsys.readouterr().err
+        == "interrupted: seed 0 is not recorded; the same command goes on from its checkpoint, if there is one\n"
+    )
 
 
 @pytest.mark.parametrize(

@@ -231,6 +231,14 @@ def test_a_subclass_of_ones_own(tmp_path):
         IDEC.load(tmp_path / "model")
 
 
+def test_what_was_fitted_is_saved_though_an_argument_was_changed_in_place(tmp_path):
+    widths = [16, 3]
+    fitted = small(DEC, widths=widths).fit(X)
+    widths.append(9)
+    fitted.save(tmp_path / "model")
+    assert DEC.load(tmp_path / "model").widths == (16, 3)
+
+
 @dataclass(eq=False, repr=False, kw_only=True)
 class Optioned(AutoencoderKMeans):
     """A method of a reader's own, with an argument that is no number."""
@@ -245,11 +253,12 @@ def test_arguments_of_ones_own_are_kept_or_refused(tmp_path):
     assert Optioned.load(tmp_path / "model").options == {"rates": [0.1, 0.2]}
     with pytest.raises(ValueError, match="fit with other parameters"):
         small(Optioned, options={"rates": [0.1, 0.3]}, **settings).fit(X)
-    with pytest.raises(TypeError, match="options: expected what a JSON file can hold, or a network, got"):
+    with pytest.raises(TypeError, match="options: expected what a JSON file can hold, got"):
         small(Optioned, options=len, **settings).fit(X)
-    fitted = small(Optioned, options=len).fit(X)
-    with pytest.raises(TypeError, match="options: expected what a JSON file can hold"):
-        fitted.save(tmp_path / "other")
+    for value in (len, np.array([1 + 2j]), [nn.Linear(1, 1)], np.datetime64("2020-01-01")):
+        fitted = small(Optioned, options=value).fit(X)
+        with pytest.raises(TypeError, match="options: expected what a JSON file can hold"):
+            fitted.save(tmp_path / "other")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint", "model"]
 
 
@@ -281,7 +290,7 @@ def test_a_network_without_parameters(tmp_path):
     fitted = Projected(3, random_state=0).fit(X)
     fitted.save(tmp_path / "model")
     assert np.array_equal(Projected.load(tmp_path / "model").predict(X), fitted.labels_)
-    with pytest.raises(FileFormatError, match="got one of 'Projected'; a class of your own reads its files itself"):
+    with pytest.raises(FileFormatError, match="got one of 'Projected'; load it with that class: Projected"):
         DeepClusterer.load(tmp_path / "model")
 
 

@@ -8,7 +8,7 @@ from typing import ClassVar
 from citations import method_link
 from docutils import nodes
 from docutils.parsers.rst import directives
-from results_table import read_runs, summarise
+from results_table import difference, read_runs, summarise
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 from tables import framed_table
@@ -39,14 +39,15 @@ class AimsTable(SphinxDirective):
 
 def judge(here: float, aim: float, *, strict: bool) -> str:
     """Say whether a figure meets its aim, and by how many points it does not."""
-    if here > aim or (here == aim and not strict):
-        return "met"
-    return f"−{100 * (aim - here):.1f} points, missed"
+    if here == aim:
+        return "level, missed" if strict else "met"
+    return "met" if here > aim else difference(here, aim)
 
 
 def aims_html(app: Sphinx, docname: str, aims: list[dict], rows: list[dict]) -> str:
     """Write the table; an aim whose runs are not recorded says so."""
-    found = {(row["method"], row["dataset"], row["profile"]): row["mean"] for row in rows if row["split"] == "all"}
+    rows = [row for row in rows if row["split"] == row["fit_on"] == "all" and not row["labels"]]
+    found = {(row["method"], row["dataset"], row["profile"]): row["mean"] for row in rows}
     bodies = []
     for aim in aims:
         where, metric = (aim["dataset"], aim["profile"]), aim["metric"]
@@ -55,7 +56,8 @@ def aims_html(app: Sphinx, docname: str, aims: list[dict], rows: list[dict]) -> 
         if "above" in aim:
             key = max(others, key=lambda name: others[name], default=aim["above"][0])
             link = method_link(app, docname, key)
-            least, told = others.get(key), f"{metric.upper()} above {link}" + (f", {others[key]:.3f}" if others else "")
+            least = others[key] if len(others) == len(aim["above"]) else None  # else a rival is not recorded
+            told = f"{metric.upper()} above {link}" + (f", {others[key]:.3f}" if others else "")
         else:
             least, told = aim["aim"], f"{metric.upper()} {aim['aim']:.2f}"
         verdict = "" if here is None or least is None else judge(here[metric], least, strict="above" in aim)

@@ -10,7 +10,7 @@ from dctutor.architectures import Autoencoder
 from dctutor.losses import reconstruction
 
 
-@dataclass(eq=False, repr=False, kw_only=True)  # both are scikit-learn's
+@dataclass(eq=False, repr=False, kw_only=True)  # eq, repr: scikit-learn's
 class ShallowAutoencoder(DeepClusterer):
     """An autoencoder of one hidden layer, then k-means on its codes."""
 
@@ -19,8 +19,10 @@ class ShallowAutoencoder(DeepClusterer):
 
     def _check_params(self):
         super()._check_params()
-        if self.epochs < 1:
-            raise ValueError(f"epochs: expected at least 1, got {self.epochs}")
+        for name in ("width", "epochs"):
+            value = getattr(self, name)
+            if not isinstance(value, int) or value < 1:
+                raise ValueError(f"{name}: expected a positive integer, got {value!r}")
 
     def _build_network(self, n_features):
         return Autoencoder(n_features, (self.width,))

@@ -8,6 +8,8 @@ from scipy.optimize import linear_sum_assignment
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 from sklearn.metrics.cluster import contingency_matrix
 
+from dctutor._inputs import as_array
+
 __all__ = ["Confusion", "ari", "clustering_accuracy", "confusion_matrix", "match_labels", "nmi", "scores"]
 
 _MEANS = ("arithmetic", "geometric", "min", "max")
@@ -35,31 +37,30 @@ class Confusion(NamedTuple):
 
 
 def _labels(y_true: ArrayLike, labels: ArrayLike) -> tuple[NDArray, NDArray]:
-    truth, found = _of_one_kind("y_true", y_true), _of_one_kind("labels", labels)
+    truth, found = as_groups("y_true", y_true), as_groups("labels", labels)
     if truth.ndim != 1 or not truth.size:
         raise ValueError(f"y_true: expected shape (n,) with n >= 1, got {truth.shape}")
     if found.shape != truth.shape:
         raise ValueError(f"labels: expected shape {truth.shape}, that of y_true, got {found.shape}")
-    check_groups("y_true", truth)
-    check_groups("labels", found)
     return truth, found
 
 
-def _of_one_kind(name: str, groups: ArrayLike) -> NDArray:
-    # NumPy turns the numbers of a mixed list into strings, without a word.
-    if isinstance(groups, list | tuple) and len({isinstance(group, str) for group in groups}) > 1:
-        raise TypeError(f"{name}: expected labels of one kind, such as integers or strings, got both")
-    return np.asarray(groups)
-
-
-def check_groups(name: str, groups: NDArray) -> None:
-    """Raise TypeError / ValueError unless the entries can be told apart and put in order."""
+def as_groups(name: str, groups: ArrayLike) -> NDArray:
+    """Return groups as an array; raise TypeError / ValueError unless they can be told apart and put in order."""
+    groups = as_array(groups)
+    if isinstance(groups, list | tuple):
+        # NumPy turns the numbers of a mixed list into strings, without a word.
+        kinds = {type(group).__name__ for group in groups}
+        if len({isinstance(group, str) for group in groups}) > 1:
+            raise TypeError(f"{name}: expected labels of one kind, got {' and '.join(sorted(kinds))}")
+    found = np.asarray(groups)
     try:
-        np.unique(groups)
+        np.unique(found)
     except TypeError as error:
         raise TypeError(f"{name}: expected labels of one kind, such as integers or strings ({error})") from error
-    if (groups != groups).any():
+    if (found != found).any():
         raise ValueError(f"{name}: expected a label for each sample, got NaN")
+    return found
 
 
 def confusion_matrix(y_true: ArrayLike, labels: ArrayLike) -> Confusion:

@@ -13,18 +13,18 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.spatial.distance import pdist
 from sklearn import metrics
 
-from dctutor._validation import check_integer, check_table
-from dctutor.metrics.external import check_groups
+from dctutor._inputs import check_table
+from dctutor._validation import check_integer
+from dctutor.metrics.external import as_groups
 
 __all__ = ["calinski_harabasz", "davies_bouldin", "silhouette", "silhouette_samples"]
 
 
 def _points(Z: ArrayLike, labels: ArrayLike) -> tuple[NDArray[np.float64], NDArray, bool]:
     """Return checked points and clusters, and whether their number allows a score."""
-    points, found = check_table("Z", Z).astype(np.float64), np.asarray(labels)
+    points, found = check_table("Z", Z).astype(np.float64), as_groups("labels", labels)
     if found.shape != (len(points),):
         raise ValueError(f"labels: expected shape ({len(points)},), one entry a row of Z, got shape {found.shape}")
-    check_groups("labels", found)
     # The scores know no origin and no unit, but scikit-learn's sums of squares and absolute tolerances do.
     points = points - points.mean(0)
     points /= np.abs(points).max() or 1.0
@@ -51,7 +51,7 @@ def silhouette_samples(Z: ArrayLike, labels: ArrayLike) -> NDArray[np.float64]:
 
     Raises
     ------
-    ValueError
+    TypeError, ValueError
         If `Z` is not a table of finite numbers, or `labels` does not fit it.
     """
     points, found, defined = _points(Z, labels)
@@ -114,7 +114,7 @@ def davies_bouldin(Z: ArrayLike, labels: ArrayLike) -> float:
 
     Raises
     ------
-    ValueError
+    TypeError, ValueError
         If `Z` is not a table of finite numbers, or `labels` does not fit it.
     """
     points, found, defined = _points(Z, labels)
@@ -142,7 +142,7 @@ def calinski_harabasz(Z: ArrayLike, labels: ArrayLike) -> float:
 
     Raises
     ------
-    ValueError
+    TypeError, ValueError
         If `Z` is not a table of finite numbers, or `labels` does not fit it.
     """
     points, found, defined = _points(Z, labels)

@@ -6,8 +6,7 @@ from html import escape
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dctutor._inputs import as_array
-from dctutor.metrics.external import scores
+from dctutor.metrics.external import as_groups, scores
 from dctutor.metrics.internal import calinski_harabasz, davies_bouldin, silhouette
 
 __all__ = ["Report", "report"]
@@ -103,14 +102,14 @@ def report(
     """
     if y is None and Z is None:
         raise ValueError("y, Z: expected classes, samples or both, got neither")
-    labels, Z = np.asarray(as_array(labels)), None if Z is None else as_array(Z)
-    values: dict[str, float] = {} if y is None else scores(as_array(y), labels)
-    n = labels.size
-    caption = f"{n:,} samples in {len(np.unique(labels))} clusters"
+    found = as_groups("labels", labels)
+    values: dict[str, float] = {} if y is None else scores(y, found)
+    n = found.size
+    caption = f"{n:,} samples in {len(np.unique(found))} clusters"
     if Z is not None:
-        values["silhouette"] = silhouette(Z, labels, sample_size=sample_size, random_state=random_state)
-        values["davies_bouldin"] = davies_bouldin(Z, labels)
-        values["calinski_harabasz"] = calinski_harabasz(Z, labels)
+        values["silhouette"] = silhouette(Z, found, sample_size=sample_size, random_state=random_state)
+        values["davies_bouldin"] = davies_bouldin(Z, found)
+        values["calinski_harabasz"] = calinski_harabasz(Z, found)
         if sample_size is not None and sample_size < n:
             caption += f"; silhouette from {sample_size:,} of them"
     return Report(values, caption)

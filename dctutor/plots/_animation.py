@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from dctutor._validation import check_integer, check_number, check_table
+from dctutor._inputs import check_table
+from dctutor._validation import check_integer, check_number
 from dctutor.plots._scatter import projector
 from dctutor.plots._style import COLOURS, as_labels, group_names
 from dctutor.snapshots import Snapshot

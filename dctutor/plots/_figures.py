@@ -46,10 +46,10 @@ def confusion(
 
     Raises
     ------
-    ValueError
-        If the lengths differ, or there are no samples.
+    TypeError, ValueError
+        If the lengths differ, there are no samples, or labels are of two kinds.
     """
-    y_true = as_labels("y_true", y_true, len(y_true))
+    y_true = as_labels("y_true", y_true, next(iter(np.shape(y_true)), 0))
     labels = as_labels("labels", labels, len(y_true))
     if not len(y_true):
         raise ValueError("y_true must have at least one entry; got none.")
@@ -170,11 +170,14 @@ def compare(rows: Mapping[str, Mapping[str, float]], *, ax: Axes | None = None) 
 
     Raises
     ------
-    ValueError
+    TypeError, ValueError
         If there is no value to draw, or one is infinite or no number.
     """
     if not isinstance(rows, Mapping):
         raise TypeError(f"rows must map methods to mappings of metrics to values; got {type(rows).__name__}.")
+    for method, values in rows.items():
+        if not isinstance(values, Mapping):
+            raise TypeError(f"rows[{method!r}] must map metrics to values; got {values!r}.")
     metrics = list(dict.fromkeys(metric for values in rows.values() for metric in values))
     if not metrics:
         raise ValueError("rows must hold at least one method with one metric; got none.")

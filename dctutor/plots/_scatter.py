@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.text import Annotation
 from sklearn.decomposition import PCA
 
-from dctutor._validation import check_table
+from dctutor._inputs import check_table
 from dctutor.plots._style import (
     COLOURS,
     INK,
@@ -72,8 +72,8 @@ def embedding(
 
     Raises
     ------
-    ValueError
-        If the shapes do not fit together, or if `Z` holds NaN.
+    TypeError, ValueError
+        If the shapes do not fit together, `Z` holds NaN or no numbers, or labels are of two kinds.
     """
     Z = check_table("Z", Z).astype(np.float64)
     if centers is not None:

@@ -32,7 +32,7 @@ def silhouette(
 
     Raises
     ------
-    ValueError
+    TypeError, ValueError
         If there are no values, some are not in [-1, 1] (NaN means that they are not defined), or the labels do not fit.
     """
     values = np.asarray(values, dtype=float)

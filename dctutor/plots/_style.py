@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from dctutor.metrics.external import check_groups
+from dctutor.metrics.external import as_groups
 
 # Ten colours that stay apart under the common colour-vision deficiencies, and on white as on dark grey.
 # Source: M. A. Petroff, "Accessible Color Sequences for Data Visualization", arXiv:2107.02270 (2021), table 1.
@@ -67,14 +68,13 @@ def literal(text: object) -> str:
     return str(text).replace("$", r"\$")
 
 
-def as_labels(name: str, value: object, n: int) -> np.ndarray:
+def as_labels(name: str, value: Any, n: int) -> np.ndarray:
     """`value` as an array of shape (n,) of integers, or of what else names groups: strings, truth values."""
-    array = np.asarray(value)
+    array = as_groups(name, value)
     if array.shape != (n,):
         raise ValueError(f"{name} must have shape ({n},), one entry a row; got shape {array.shape}.")
     if array.dtype.kind in "fc":
         raise ValueError(f"{name} must be integers or names; got dtype {array.dtype}.")
-    check_groups(name, array)
     return array
 
 
@@ -83,7 +83,7 @@ def group_names(groups: np.ndarray, label_names: Sequence[str] | None) -> list[s
     if label_names is None:
         return [str(group) for group in groups]
     if groups.dtype.kind not in "iu":
-        raise ValueError(f"label_names must be None where labels are names already; got labels such as {groups[0]!r}.")
+        raise ValueError(f"label_names must be None where labels are no integers; got such as {str(groups[0])!r}.")
     if len(groups) and (groups.min() < 0 or groups.max() >= len(label_names)):
         raise ValueError(
             f"label_names must name the labels 0 to {groups.max()}; got {len(label_names)} names "
