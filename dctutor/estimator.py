@@ -198,11 +198,11 @@ class DeepClusterer(Fitted, ABC):
         loop.check_finite(embedding=torch.from_numpy(self._batched(self._embed, x)), centers=centers)
         self.labels_ = self._label(x)
         # Now, as `set_params` may prepare the next fit before this one is saved; `save` raises what is wrong.
-        self._fitted_with: dict[str, Any] | TypeError
+        self._fitted_with: dict[str, Any] | str
         try:
             self._fitted_with = saving.parameters(self.get_params(deep=False))
         except TypeError as error:
-            self._fitted_with = error
+            self._fitted_with = str(error)  # the error itself would keep the data of its frames
         self.seconds_ = loop.seconds
 
     def _seed(self) -> int:

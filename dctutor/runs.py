@@ -126,7 +126,7 @@ def run(
     except FloatingPointError:
         checkpoint.unlink(missing_ok=True)  # it would only lead there again
         raise
-    device = next(estimator.network_.parameters()).device
+    device = estimator._network_device
     memory = peak_memory_mb(device)
     config = {k: v for k, v in parameters(estimator.get_params(deep=False)).items() if not k.startswith("checkpoint")}
     words = ["python", "-m", "dctutor", "run", method, dataset, "--split", split, "--profile", profile]

@@ -81,8 +81,8 @@ def fingerprint(
 
 def save(estimator: "DeepClusterer", path: str | os.PathLike[str]) -> None:
     """Write a fitted estimator; see `DeepClusterer.save`."""
-    if isinstance(estimator._fitted_with, TypeError):
-        raise estimator._fitted_with
+    if isinstance(estimator._fitted_with, str):
+        raise TypeError(estimator._fitted_with)
     tensors = {f"network/{name}": value for name, value in estimator.network_.state_dict().items()}
     for name in (*_ARRAYS, *estimator._arrays):
         tensors[name] = torch.tensor(getattr(estimator, name), device="cpu")

@@ -1,6 +1,7 @@
 """The directive ``aims-table``: what the book set out to reach where a paper has no figure, or a lower one."""
 
 import json
+from functools import partial
 from html import escape
 from pathlib import Path
 from typing import ClassVar
@@ -8,14 +9,11 @@ from typing import ClassVar
 from citations import method_link
 from docutils import nodes
 from docutils.parsers.rst import directives
-from results_table import difference, read_runs, summarise
+from late import LateNode
+from results_table import difference, read_runs, summarise, whole_fits
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 from tables import framed_table
-
-
-class AimsTableNode(nodes.General, nodes.Element):
-    """Stands where a table goes until all pages have their addresses."""
 
 
 class AimsTable(SphinxDirective):
@@ -34,7 +32,7 @@ class AimsTable(SphinxDirective):
         _, folder = self.env.relfn2path(self.options["results"])
         self.env.note_reread()  # files may come and go
         aims = json.loads(Path(absolute).read_text(encoding="utf-8"))
-        return [AimsTableNode(aims=aims, rows=summarise(read_runs(Path(folder))))]
+        return [LateNode(write=partial(aims_html, aims=aims, rows=whole_fits(summarise(read_runs(Path(folder))))))]
 
 
 def judge(here: float, aim: float, *, strict: bool) -> str:
@@ -46,7 +44,6 @@ def judge(here: float, aim: float, *, strict: bool) -> str:
 
 def aims_html(app: Sphinx, docname: str, aims: list[dict], rows: list[dict]) -> str:
     """Write the table; an aim whose runs are not recorded says so."""
-    rows = [row for row in rows if row["split"] == row["fit_on"] == "all" and not row["labels"]]
     found = {(row["method"], row["dataset"], row["profile"]): row["mean"] for row in rows}
     bodies = []
     for aim in aims:
@@ -71,15 +68,8 @@ def aims_html(app: Sphinx, docname: str, aims: list[dict], rows: list[dict]) -> 
     return framed_table("Aims and runs", ["Method", "Aim", "Here", "Verdict"], ["".join(bodies)])
 
 
-def fill_tables(app: Sphinx, doctree: nodes.document, docname: str) -> None:
-    """Write each table, now that every page and reference has its address."""
-    for node in list(doctree.findall(AimsTableNode)):
-        node.replace_self(nodes.raw("", aims_html(app, docname, node["aims"], node["rows"]), format="html"))
-
-
 def setup(app: Sphinx) -> dict:
     """Register with Sphinx."""
-    app.add_node(AimsTableNode)
+    app.setup_extension("late")
     app.add_directive("aims-table", AimsTable)
-    app.connect("doctree-resolved", fill_tables)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

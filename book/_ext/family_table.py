@@ -1,5 +1,6 @@
 """The directive ``family-table``: recorded runs of one family on one data set, method beside method."""
 
+from functools import partial
 from html import escape
 from pathlib import Path
 from typing import ClassVar
@@ -7,16 +8,13 @@ from typing import ClassVar
 from citations import method_link
 from docutils import nodes
 from docutils.parsers.rst import directives
-from results_table import METRICS, duration, read_runs, summarise
+from late import LateNode
+from results_table import METRICS, duration, read_runs, summarise, whole_fits
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 from tables import framed_table
 
 from dctutor.methods import MethodFacts, taxonomy
-
-
-class FamilyTableNode(nodes.General, nodes.Element):
-    """Stands where a table goes until all pages have their addresses."""
 
 
 class FamilyTable(SphinxDirective):
@@ -35,20 +33,20 @@ class FamilyTable(SphinxDirective):
         runs = [run for run in read_runs(Path(folder)) if run["dataset"] == self.options["dataset"]]
         profile = self.options.get("profile")
         rows = [row for row in summarise(runs) if profile in (None, row["profile"])]
-        return [FamilyTableNode(rows=rows, family=self.options["family"], caption=self.options["caption"])]
+        family, caption = self.options["family"], self.options["caption"]
+        return [LateNode(write=partial(family_html, rows=whole_fits(rows), family=family, caption=caption))]
 
 
-def family_html(app: Sphinx, docname: str, node: FamilyTableNode) -> str:
+def family_html(app: Sphinx, docname: str, rows: list[dict], family: str, caption: str) -> str:
     """Write the table: the baseline first, then the family's methods as the taxonomy orders them."""
-    rows = [row for row in node["rows"] if row["split"] == row["fit_on"] == "all" and not row["labels"]]
     found = {row["method"]: row for row in rows}
-    members = {key: facts for key, facts in taxonomy().items() if facts.family == node["family"]}
+    members = {key: facts for key, facts in taxonomy().items() if facts.family == family}
     order = [key for key in ("AutoencoderKMeans", *members) if key in found]
     if not order:
         return "<p>No run is recorded yet.</p>"
     bodies = [_rows(app, docname, key, members.get(key), found[key]) for key in order]
     heads = [*(name.upper() for name in METRICS), "Time", "Memory"]
-    return framed_table(node["caption"], heads, bodies)
+    return framed_table(caption, heads, bodies)
 
 
 def _rows(app: Sphinx, docname: str, key: str, facts: MethodFacts | None, row: dict) -> str:
@@ -63,15 +61,8 @@ def _rows(app: Sphinx, docname: str, key: str, facts: MethodFacts | None, row: d
     )
 
 
-def fill_tables(app: Sphinx, doctree: nodes.document, docname: str) -> None:
-    """Write each table, now that every page and reference has its address."""
-    for node in list(doctree.findall(FamilyTableNode)):
-        node.replace_self(nodes.raw("", family_html(app, docname, node), format="html"))
-
-
 def setup(app: Sphinx) -> dict:
     """Register with Sphinx."""
-    app.add_node(FamilyTableNode)
+    app.setup_extension("late")
     app.add_directive("family-table", FamilyTable)
-    app.connect("doctree-resolved", fill_tables)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -6,6 +6,7 @@ Both read files only, while the book is built; no figure is typed into a page.
 import json
 import shlex
 from collections import defaultdict
+from functools import partial
 from html import escape
 from itertools import pairwise
 from pathlib import Path
@@ -15,15 +16,12 @@ from typing import ClassVar
 from citations import citation_address, method_link
 from docutils import nodes
 from docutils.parsers.rst import directives
+from late import LateNode
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 from tables import framed_table
 
 METRICS = ("acc", "nmi", "ari")
-
-
-class TableNode(nodes.General, nodes.Element):
-    """Stands where a table goes until the bibliography has its addresses."""
 
 
 def read_runs(folder: Path) -> list[dict]:
@@ -67,6 +65,11 @@ def summarise(runs: list[dict]) -> list[dict]:
     return rows
 
 
+def whole_fits(rows: list[dict]) -> list[dict]:
+    """Keep what was fitted without labels on all of a data set, and scored there."""
+    return [row for row in rows if row["split"] == row["fit_on"] == "all" and not row["labels"]]
+
+
 def _settings(command: str) -> list[str]:
     words = shlex.split(command)
     return [after for word, after in pairwise(words) if word == "--set"]
@@ -99,7 +102,7 @@ class ResultsTable(SphinxDirective):
         _, folder = self.env.relfn2path(self.arguments[0])
         # Files may come and go, which a dependency on each of them would not notice.
         self.env.note_reread()
-        return [TableNode(kind="results", rows=summarise(read_runs(Path(folder))), published=published)]
+        return [LateNode(write=partial(results_html, rows=summarise(read_runs(Path(folder))), published=published))]
 
 
 class PublishedTable(SphinxDirective):
@@ -109,7 +112,7 @@ class PublishedTable(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """Read the published figures."""
-        return [TableNode(kind="published", rows=[], published=_read_published(self, self.arguments[0]))]
+        return [LateNode(write=partial(published_html, published=_read_published(self, self.arguments[0])))]
 
 
 def _read_published(directive: SphinxDirective, name: str) -> dict:
@@ -207,20 +210,9 @@ def published_html(app: Sphinx, docname: str, published: dict) -> str:
     )
 
 
-def fill_tables(app: Sphinx, doctree: nodes.document, docname: str) -> None:
-    """Write each table, now that every reference has its address."""
-    for node in list(doctree.findall(TableNode)):
-        if node["kind"] == "results":
-            html = results_html(app, docname, node["rows"], node["published"])
-        else:
-            html = published_html(app, docname, node["published"])
-        node.replace_self(nodes.raw("", html, format="html"))
-
-
 def setup(app: Sphinx) -> dict:
     """Register with Sphinx."""
-    app.add_node(TableNode)
+    app.setup_extension("late")
     app.add_directive("results-table", ResultsTable)
     app.add_directive("published-table", PublishedTable)
-    app.connect("doctree-resolved", fill_tables)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

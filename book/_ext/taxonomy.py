@@ -4,6 +4,7 @@ from html import escape
 
 from citations import citation_address
 from docutils import nodes
+from late import LateNode
 from sphinx.application import Sphinx
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
@@ -45,10 +46,6 @@ SKETCHES = {
 COLUMNS = ("Method", "Architecture", "Non-clustering loss", "Clustering loss", "Schedule", "Features clustered")
 
 
-class TaxonomyNode(nodes.General, nodes.Element):
-    """Stands where the map or the table goes until all addresses are known."""
-
-
 class MethodsMap(SphinxDirective):
     """Put the map here."""
 
@@ -58,7 +55,7 @@ class MethodsMap(SphinxDirective):
         """Leave a place for it."""
         # The facts are the package's: no file of the book shows that they have changed.
         self.env.note_reread()
-        return [TaxonomyNode(kind=self.kind)]
+        return [LateNode(write=map_html if self.kind == "map" else table_html)]
 
 
 class MethodsTable(MethodsMap):
@@ -139,17 +136,9 @@ def table_html(app: Sphinx, docname: str) -> str:
     return framed_table("Methods by family", COLUMNS, bodies, kind="dc-methods")
 
 
-def fill(app: Sphinx, doctree: nodes.document, docname: str) -> None:
-    """Write each map and table, now that every page and reference has its address."""
-    for node in list(doctree.findall(TaxonomyNode)):
-        write = map_html if node["kind"] == "map" else table_html
-        node.replace_self(nodes.raw("", write(app, docname), format="html"))
-
-
 def setup(app: Sphinx) -> dict:
     """Register with Sphinx."""
-    app.add_node(TaxonomyNode)
+    app.setup_extension("late")
     app.add_directive("methods-map", MethodsMap)
     app.add_directive("methods-table", MethodsTable)
-    app.connect("doctree-resolved", fill)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -33,7 +33,7 @@ def check_weight_init(weight_init: str) -> None:
         raise ValueError(f"weight_init: expected 'glorot' or 'pytorch', got {weight_init!r}")
 
 
-def full_precision(layer: nn.Module, x: Tensor) -> Tensor:
+def full_precision(layer: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     """Apply ``layer`` in float32 even under autocast: a last layer is cheap, and statistics need its digits."""
     with torch.autocast(x.device.type, enabled=False):
         return layer(x if x.dtype == torch.float64 else x.float())

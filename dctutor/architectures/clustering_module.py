@@ -62,8 +62,8 @@ class MixtureModule(nn.Module):
     def assign(self, x: Float[Tensor, "n d"]) -> Float[Tensor, "n k"]:
         """Soft assignments gamma, in float32 also under autocast; rows sum to 1."""
         # Logits must stay finite, or a sample that lies absurdly far away turns into NaN.
-        x = x if x.dtype == torch.float64 else x.float()
-        return torch.softmax(full_precision(self.encoder, x.clamp(-1e30, 1e30)).clamp(-1e30, 1e30), dim=1)
+        logits = full_precision(lambda x: self.encoder(x.clamp(-1e30, 1e30)).clamp(-1e30, 1e30), x)
+        return torch.softmax(logits, dim=1)
 
     def mix(self, gamma: Float[Tensor, "n k"]) -> Float[Tensor, "n d"]:
         """Means of the centroids, weighted by soft assignments; in float32 also under autocast."""

@@ -48,11 +48,10 @@ def _labels(y_true: ArrayLike, labels: ArrayLike) -> tuple[NDArray, NDArray]:
 def as_groups(name: str, groups: ArrayLike) -> NDArray:
     """Return groups as an array; raise TypeError / ValueError unless they can be told apart and put in order."""
     groups = as_array(groups)
-    if isinstance(groups, list | tuple):
-        # NumPy turns the numbers of a mixed list into strings, without a word.
-        kinds = {type(group).__name__ for group in groups}
-        if len({isinstance(group, str) for group in groups}) > 1:
-            raise TypeError(f"{name}: expected labels of one kind, got {' and '.join(sorted(kinds))}")
+    # NumPy turns the numbers of a mixed list into strings, without a word.
+    if isinstance(groups, list | tuple) and len({isinstance(group, str) for group in groups}) > 1:
+        kinds = sorted({type(group).__name__ for group in groups})
+        raise TypeError(f"{name}: expected labels of one kind, got {' and '.join(kinds)}")
     found = np.asarray(groups)
     try:
         np.unique(found)
