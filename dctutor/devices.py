@@ -135,7 +135,8 @@ def plain_modes() -> Iterator[None]:
 
 def _cpu_is_default() -> bool:
     try:
-        return torch.get_default_device().type == "cpu"
+        # Not torch.get_default_device, which torch 2.6 fails in once a default was set and taken back.
+        return torch.empty(0).device.type == "cpu"
     except (AssertionError, RuntimeError):  # a device that this machine lacks
         return False
 
