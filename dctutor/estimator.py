@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from torch import Tensor, nn
 
@@ -146,6 +147,13 @@ class DeepClusterer(Fitted, ABC):
             If an argument or the data is not what it has to be; the message names it.
         FloatingPointError
             If training diverges.
+
+        Warns
+        -----
+        UserWarning
+            Where features' means hide what the samples differ in.
+        ConvergenceWarning
+            If clusters end empty: too many were asked for, or they collapsed in training.
         """
         with unchanged_on_error(self), plain_modes():
             self._fit(X, y)
@@ -197,6 +205,13 @@ class DeepClusterer(Fitted, ABC):
         self.history_, self.snapshots_, self.n_iter_ = loop.history, loop.snapshots, loop.epochs
         loop.check_finite(embedding=torch.from_numpy(self._batched(self._embed, x)), centers=centers)
         self.labels_ = self._label(x)
+        filled = len(np.unique(self.labels_))
+        if filled < self.n_clusters:
+            warnings.warn(
+                f"n_clusters: only {filled} of {self.n_clusters} clusters have samples; the others are empty",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
         # Now, as `set_params` may prepare the next fit before this one is saved; `save` raises what is wrong.
         self._fitted_with: dict[str, Any] | str
         try:

@@ -8,7 +8,7 @@ import pytest
 import scipy.sparse
 import torch
 from sklearn.datasets import load_digits
-from sklearn.exceptions import NotFittedError
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from small_fits import METHODS, PRETRAINED, blobs, small, trained
 
 from dctutor import DEC, IDEC, AutoencoderKMeans, ClusteringModule, DeepAutoencoderClustering
@@ -285,9 +285,10 @@ def test_constant_features_are_one_group(method, value):
 
 @each_method
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-def test_duplicate_rows_share_a_label(method):
+def test_duplicate_rows_share_a_label_and_empty_clusters_are_told(method):
     data = np.repeat(X[:2], 30, axis=0)
-    labels = small(method).fit(data).labels_
+    with pytest.warns(ConvergenceWarning, match="^n_clusters: only [12] of 3 clusters have samples"):
+        labels = small(method).fit(data).labels_
     assert len(set(labels[:30])) == 1 and len(set(labels[30:])) == 1
     assert len(set(trained(method, 20, n_clusters=2).fit(data).labels_)) == 2
 
