@@ -98,7 +98,7 @@ class ResultsTable(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """Read the runs and the published figures."""
-        published = _read_published(self, self.options["published"])
+        published = read_published(self, self.options["published"])
         _, folder = self.env.relfn2path(self.arguments[0])
         # Files may come and go, which a dependency on each of them would not notice.
         self.env.note_reread()
@@ -112,16 +112,18 @@ class PublishedTable(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """Read the published figures."""
-        return [LateNode(write=partial(published_html, published=_read_published(self, self.arguments[0])))]
+        return [LateNode(write=partial(published_html, published=read_published(self, self.arguments[0])))]
 
 
-def _read_published(directive: SphinxDirective, name: str) -> dict:
+def read_published(directive: SphinxDirective, name: str) -> dict:
+    """Read the published figures, and let the page depend on them."""
     relative, absolute = directive.env.relfn2path(name)
     directive.env.note_dependency(relative)
     return json.loads(Path(absolute).read_text(encoding="utf-8"))
 
 
-def _split(dataset: str, split: str) -> str:
+def data_name(dataset: str, split: str) -> str:
+    """Name a data set, and its split where that is not the whole."""
     return dataset if split == "all" else f"{dataset}, {split} split"
 
 
@@ -176,7 +178,7 @@ def results_html(app: Sphinx, docname: str, rows: list[dict], published: dict) -
         # The papers used the original files, other than those here.
         again = dataset in published["re_extracted"]
         title = published["datasets"].get(dataset, dataset) + (", re-extracted" if again else "")
-        caption = f"{_split(title, split)}, profile “{profile}”"
+        caption = f"{data_name(title, split)}, profile “{profile}”"
         bodies = [
             _results_rows(app, docname, row, figures.get((row["method"], dataset, split)), published) for row in members
         ]
@@ -203,7 +205,7 @@ def published_html(app: Sphinx, docname: str, published: dict) -> str:
         )
         note = f' <span class="dc-none">({escape(figure["note"])})</span>' if "note" in figure else ""
         link = f'<a href="{escape(citation_address(app, docname, figure["cite"]))}">{escape(figure["method"])}</a>'
-        data = _split(published["datasets"][figure["dataset"]], figure["split"])
+        data = data_name(published["datasets"][figure["dataset"]], figure["split"])
         rows.append(f'<tr><th scope="row">{link}{note}</th><td>{escape(data)}</td>{cells}</tr>')
     return framed_table(
         "What the papers report", ["Method", "Data", *(name.upper() for name in METRICS)], ["".join(rows)]

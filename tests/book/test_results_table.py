@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from aims_table import judge
 from book_pages import ROOT
 from bs4 import BeautifulSoup
 from results_table import difference, duration, summarise
+from verdicts import judge
 
 
 def recorded(method: str, seed: int, acc: float, **changes: object) -> dict:
@@ -39,7 +39,7 @@ def render(tmp_path: Path):
     shutil.copy(ROOT / "book" / "aims.json", source)
     shutil.copy(ROOT / "book" / "references.bib", source)
     (source / "conf.py").write_text(
-        'extensions = ["myst_parser", "sphinxcontrib.bibtex", "results_table", "aims_table", "family_table"]\n'
+        'extensions = ["myst_parser", "sphinxcontrib.bibtex", "results_table", "verdicts", "family_table"]\n'
         'bibtex_bibfiles = ["references.bib"]\n',
         encoding="utf-8",
     )
@@ -48,7 +48,8 @@ def render(tmp_path: Path):
         "```{family-table} results\n:family: autoencoder\n:dataset: mnist-5k\n:profile: book\n"
         ":caption: Side by side\n```\n\n"
         "```{aims-table} aims.json\n:results: results\n```\n\n"
-        "```{published-table} published.json\n```\n\n```{bibliography}\n:all:\n```\n",
+        "```{published-table} published.json\n```\n\n"
+        "```{papers-table} results\n:published: published.json\n```\n\n```{bibliography}\n:all:\n```\n",
         encoding="utf-8",
     )
 
@@ -73,7 +74,7 @@ def test_means_over_seeds_stand_beside_the_papers(render) -> None:
         + [recorded("IDEC", seed, acc) for seed, acc in enumerate((0.92, 0.94))]
         + [recorded("DEC", 0, 0.71, dataset="mnist-5k", profile="book", seconds=50.0)]
     )
-    full, sample, _, published = soup.select("div.dc-table table")
+    full, sample, _, published, papers = soup.select("div.dc-table table")
     assert "MNIST" in full.caption.text and "full" in full.caption.text
     assert rows(full) == [
         ["DEC 3 seeds, 10 min a fit"],
@@ -87,6 +88,11 @@ def test_means_over_seeds_stand_beside_the_papers(render) -> None:
     ]
     # A paper's figure is for other data, so there is nothing to compare with.
     assert rows(sample)[:2] == [["DEC 1 seed, 50 s a fit"], ["ACC", "0.710", "–", ""]]
+    assert rows(papers) == [
+        ["DEC MNIST", "ACC 0.843", "0.820", "−2.3 points, missed"],
+        ["IDEC MNIST", "ACC 0.881", "0.930", "+4.9 points"],
+        ["IDEC MNIST", "NMI 0.867", "0.800", "−6.7 points, missed"],
+    ]
     assert len(rows(published)) == len(json.loads((ROOT / "book/published.json").read_text())["figures"])
     assert "a <fast> processor" in soup.text
     assert "python -m dctutor run IDEC mnist --seeds 1" in soup.find("details").text
@@ -101,6 +107,9 @@ def test_methods_have_their_papers_names_and_unlike_data_are_marked(render) -> N
     hapt, mnist = soup.select("div.dc-table table")[:2]
     assert rows(mnist)[:2] == [["AE-CM 2 seeds, 10 min a fit"], ["ACC", "0.900 ± 0.000", "not checked", ""]]
     assert rows(hapt)[0][0].startswith("DAC 1 seed") and rows(hapt)[3][3] == "+14.1 points (other files)"
+    assert rows(soup.select("div.dc-table table")[-1]) == [
+        ["DAC HAPT, test split, 1,000 labels", "ARI 0.559", "0.700", "+14.1 points (other files)"]
+    ]
     assert "Measured on: X, 1 thread." in soup.text and "original files" in soup.text
 
 
