@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from dctutor._kmeans import kmeans
 from dctutor._validation import check_integer, check_number
+from dctutor._ward import ward
 from dctutor.architectures import Autoencoder
 from dctutor.losses import student_t, target_distribution
 from dctutor.methods._pretrained import PretrainedClusterer
@@ -49,6 +50,8 @@ class SelfTraining:
         Degrees of freedom of Student's t kernel.
     tol : float
         The clustering is stable when a smaller share of labels changes between two refreshes.
+    init : {"kmeans", "ward"}
+        What `start` places the centres by.
 
     Attributes
     ----------
@@ -57,19 +60,31 @@ class SelfTraining:
     """
 
     def __init__(
-        self, loop: Loop, encode: Callable[[Tensor], Tensor], shape: tuple[int, int], *, nu: float, tol: float
+        self,
+        loop: Loop,
+        encode: Callable[[Tensor], Tensor],
+        shape: tuple[int, int],
+        *,
+        nu: float,
+        tol: float,
+        init: str = "kmeans",
     ) -> None:
-        self.loop, self.encode, self.nu, self.tol = loop, encode, nu, tol
+        self.loop, self.encode, self.nu, self.tol, self.init = loop, encode, nu, tol, init
         self.centers = nn.Parameter(torch.zeros(shape, device=loop.device))
         loop.register(centers=self.centers)
         loop.watch(encode, self.centers)
 
     def start(self) -> None:
-        """Place the centres by k-means on the embedding of the whole data."""
+        """Place the centres by k-means on the embedding of the whole data, or in the means of Ward's clusters of it."""
         z = self.loop.map(self.encode)
         self.loop.check_finite(embedding=z)
-        found = kmeans(z, len(self.centers), self.loop.generator)
-        self.centers.data.copy_(torch.from_numpy(found))
+        k, generator = len(self.centers), self.loop.generator
+        if self.init == "ward":
+            labels = torch.from_numpy(ward(z, k, generator, sample=10_000)).to(z.device)
+            found = torch.stack([z[labels == j].mean(0) for j in range(k)])
+        else:
+            found = torch.from_numpy(kmeans(z, k, generator))
+        self.centers.data.copy_(found)
 
     def assign(self, z: Tensor) -> Tensor:
         """Soft assignments q of embedded samples (survey eq. 5)."""
@@ -100,6 +115,9 @@ class SelfTrainedClusterer(PretrainedClusterer):
         Training stops when a smaller share of the samples changes cluster between two targets.
     learning_rate, momentum : float, default=0.01 and 0.9
         Of SGD in clustering.
+    init : {"kmeans", "ward"}, default="kmeans"
+        What places the first centres: k-means on the codes, as in the paper, or the means of the clusters that Ward's
+        method finds in them (in 10,000 at most; the others count with the nearest of these).
     n_clusters, widths, layerwise_epochs, pretrain_epochs, noise, pretrain_learning_rate, pretrain_weight_decay
         See `PretrainedClusterer`.
     weight_init, autoencoder
@@ -114,6 +132,7 @@ class SelfTrainedClusterer(PretrainedClusterer):
     tol: float = 0.001
     learning_rate: float = 0.01
     momentum: float = 0.9
+    init: str = "kmeans"
 
     @abstractmethod
     def _trained(self, autoencoder: Autoencoder) -> Iterable[Tensor]:
@@ -132,11 +151,13 @@ class SelfTrainedClusterer(PretrainedClusterer):
         check_number("tol", self.tol)
         check_number("learning_rate", self.learning_rate, open_at_minimum=True)
         check_number("momentum", self.momentum, below=1)
+        if self.init not in ("kmeans", "ward"):
+            raise ValueError(f"init: expected 'kmeans' or 'ward', got {self.init!r}")
 
     def _train(self, loop: Loop) -> tuple[Autoencoder, Tensor]:
         autoencoder = self._pretrained(loop)
         shape = (self.n_clusters, autoencoder.embedding_dim)
-        clusters = SelfTraining(loop, autoencoder.encode, shape, nu=self.nu, tol=self.tol)
+        clusters = SelfTraining(loop, autoencoder.encode, shape, nu=self.nu, tol=self.tol, init=self.init)
         parameters = [*self._trained(autoencoder), clusters.centers]
         optimizer = torch.optim.SGD(parameters, lr=float(self.learning_rate), momentum=float(self.momentum))
 

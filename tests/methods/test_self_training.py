@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from scipy.cluster.hierarchy import fcluster, linkage
 from small_fits import blobs, small
 from torch import nn
 
@@ -43,6 +44,18 @@ def test_centres_start_from_k_means_and_move(method, pretrained):
     nearest = ((z[:, None] - first.centers) ** 2).sum(2).argmin(1)
     np.testing.assert_allclose(first.centers, [z[nearest == k].mean(0) for k in range(3)], rtol=1e-4, atol=1e-5)
     assert np.array_equal(last.centers, fitted.cluster_centers_) and not np.array_equal(first.centers, last.centers)
+
+
+@both
+def test_centres_start_from_the_means_of_wards_clusters_where_asked(method, pretrained):
+    fitted = small(method, autoencoder=pretrained.network_, snapshot_every=1, precision="float32", init="ward").fit(X)
+    first = next(shot for shot in fitted.snapshots_ if shot.phase == "cluster")
+    z = pretrained.transform(X)
+    labels = fcluster(linkage(z, "ward"), 3, criterion="maxclust")
+    means = np.array([z[labels == k].mean(0) for k in (1, 2, 3)])
+    for found, expected in ((first.centers, means), (means, first.centers)):
+        distance = np.linalg.norm(found[:, None] - expected, axis=2).min(1)
+        np.testing.assert_allclose(distance, 0, atol=1e-4)
 
 
 def test_target_is_that_of_the_whole_data_at_the_last_refresh():

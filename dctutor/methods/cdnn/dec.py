@@ -33,6 +33,9 @@ class DEC(SelfTrainedClusterer):
         Training stops when a smaller share of the samples changes cluster between two targets.
     learning_rate, momentum : float, default=0.01 and 0.9
         Of SGD in clustering.
+    init : {"kmeans", "ward"}, default="kmeans"
+        What places the first centres: k-means on the codes, as in the paper, or the means of the clusters that Ward's
+        method finds in them (in 10,000 at most; the others count with the nearest of these).
     n_clusters, widths, layerwise_epochs, pretrain_epochs, noise, pretrain_learning_rate, pretrain_weight_decay
         See `PretrainedClusterer`.
     weight_init, autoencoder
