@@ -76,7 +76,7 @@ def known_labels(y: Any, n_samples: int) -> NDArray[np.int64] | None:
             labels = labels.astype(str)  # as NumPy makes of ["a", "b", -1], and pandas does not
         kind = type_of_target(labels, input_name="y")
     except (TypeError, ValueError) as error:
-        raise type(error)(f"y: expected one label a sample; {error}") from error
+        raise type(error)(f"y: expected one label a sample, -1 where it is unknown; {error}") from error
     if kind not in ("binary", "multiclass"):
         # "Unknown label type" is what scikit-learn's own classifiers say.
         raise ValueError(f"y: expected classes, such as integers, -1 where unknown. Unknown label type: {kind}")

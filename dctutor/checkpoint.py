@@ -52,8 +52,10 @@ class Checkpoint:
                 self.tensors, self.facts = read_file(self.path)
             except FileFormatError as error:
                 raise FileFormatError(f"checkpoint: {str(error).removeprefix('path: ')}") from error
+            if "fingerprint" not in self.facts:
+                raise FileFormatError(f"checkpoint: expected a checkpoint, got another file, {str(path)!r}")
             written_by = self.facts.get("version")
-            if "fingerprint" in self.facts and written_by != _VERSION:
+            if written_by != _VERSION:
                 raise ValueError(
                     f"checkpoint: {str(path)!r} was written by version {written_by or 'unknown'} of dctutor, this is"
                     f" {_VERSION}, which may train otherwise; name another file, or delete this one"

@@ -69,9 +69,10 @@ class DeepClusterer(Fitted, ABC):
     scale_ : float
         Brings the mean square of the training data to 1 (Xie et al. 2016, section 4.2).
     history_ : dict of str to dict of str to list
-        A table a phase of training: ``"epoch"`` and the mean of each loss.
+        A table a phase of training: ``"epoch"`` and the mean of each loss, with the share of labels ``"changed"`` in
+        some. A table whose name has a slash is not one of epochs, such as ``"cluster/refresh"``: one row a new target.
     snapshots_ : list of Snapshot
-        The recorded embeddings; ``snapshot_index_`` says of which samples.
+        The recorded embeddings, in the precision of training; ``snapshot_index_`` says of which samples.
     n_iter_ : int
         Epochs of the last phase; in AE-CM and the clustering module, the averaged epoch after it included.
     seconds_ : float
@@ -167,6 +168,12 @@ class DeepClusterer(Fitted, ABC):
         self._check_params()
         seed = self._seed()
         x = self._validate(X, reset=True)
+        # Kept, as `set_params` may prepare the next fit while this one is used and saved.
+        self._fitted_with: dict[str, Any] | str
+        try:
+            self._fitted_with = saving.parameters(self.get_params(deep=False))
+        except TypeError as error:
+            self._fitted_with = str(error)  # the error itself would keep the data of its frames; `save` raises it
         if len(x) < self.n_clusters:
             raise ValueError(f"X: expected at least n_clusters={self.n_clusters} samples, got n_samples={len(x)}")
         known = known_labels(as_array(y), len(x)) if self.takes_labels else None
@@ -212,13 +219,16 @@ class DeepClusterer(Fitted, ABC):
                 ConvergenceWarning,
                 stacklevel=3,
             )
-        # Now, as `set_params` may prepare the next fit before this one is saved; `save` raises what is wrong.
-        self._fitted_with: dict[str, Any] | str
-        try:
-            self._fitted_with = saving.parameters(self.get_params(deep=False))
-        except TypeError as error:
-            self._fitted_with = str(error)  # the error itself would keep the data of its frames
         self.seconds_ = loop.seconds
+
+    def _of_fit(self, name: str) -> Any:
+        """Return an argument as the fit had it."""
+        return self._fitted_with[name] if isinstance(self._fitted_with, dict) else getattr(self, name)
+
+    def _seed_of_fit(self) -> int:
+        """Return the seed of the fit where an integer gave it, else 0, so that what is drawn later repeats itself."""
+        state = self._of_fit("random_state")
+        return int(check_random_state(state).randint(2**31 - 1)) if isinstance(state, numbers.Integral) else 0
 
     def _seed(self) -> int:
         # Not check_random_state(None), which would draw from the caller's global generator.

@@ -100,8 +100,8 @@ class Fitted(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the fitted estimator to one file: safetensors and JSON, no pickle.
 
-        Arguments that are networks, such as ``autoencoder``, are not kept: `load` gives None, so that to fit what it
-        returns once more is another fit.
+        Arguments that are networks, such as ``autoencoder``, are not kept, nor is a RandomState: `load` gives None, so
+        that to fit what it returns once more is another fit.
 
         Parameters
         ----------
@@ -117,7 +117,8 @@ class Fitted(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
         FileExistsError
             If ``path`` is a folder or another thing that is no file.
         TypeError
-            If an argument, as a class of your own may have, is neither a network nor what JSON can hold.
+            If an argument, as a class of your own may have, is neither a network nor what JSON can hold; or if
+            ``autoencoder`` was of a class of your own, which the file could not bring back.
         """
         check_is_fitted(self)
         saving.save(self, path)

@@ -100,7 +100,24 @@ def save(estimator: "DeepClusterer", path: str | os.PathLike[str]) -> None:
         "history_": estimator.history_,
         "snapshots": shot_facts,
     }
+    _, rebuilt = _untrained(type(estimator), facts)
+    if [*map(type, rebuilt.modules())] != [*map(type, estimator.network_.modules())]:
+        raise TypeError(
+            f"autoencoder: expected layers that {type(estimator).__name__} can make again when the file is loaded, got"
+            f" {type(estimator.network_).__name__}, a class of its own or with such layers; save its state_dict instead"
+        )
     write_file(path, tensors | shots, facts)
+
+
+def _untrained(method: Any, facts: Mapping[str, Any]) -> tuple[Any, nn.Module]:
+    """Make the estimator, not yet fitted, and its network with first weights."""
+    # JSON has no tuples; the arguments that are sequences are tuples.
+    estimator = method(**{k: tuple(v) if isinstance(v, list) else v for k, v in facts["parameters"].items()})
+    estimator._fitted_with = facts["parameters"]
+    shape = facts["image_shape_"]
+    estimator.image_shape_ = None if shape is None else tuple(shape)
+    with first_weights(0):  # to be replaced
+        return estimator, estimator._build_network(facts["n_features_in_"])
 
 
 def load(cls: type[Estimator], path: str | os.PathLike[str]) -> Estimator:
@@ -108,6 +125,10 @@ def load(cls: type[Estimator], path: str | os.PathLike[str]) -> Estimator:
     from dctutor import methods
 
     tensors, facts = read_file(path)
+    if isinstance(facts, dict) and "fingerprint" in facts:
+        raise FileFormatError(
+            f"path: expected a saved {cls.__name__}, got the checkpoint of a fit, {os.fspath(path)!r}"
+        )
     name = facts.get("method") if isinstance(facts, dict) else None
     found: Any = getattr(methods, name) if name in methods.__all__ else None
     if name == cls.__name__ and not inspect.isabstract(cls):
@@ -116,13 +137,7 @@ def load(cls: type[Estimator], path: str | os.PathLike[str]) -> Estimator:
         advice = "" if name is None or name in methods.__all__ else f"; load it with that class: {name}.load(path)"
         raise FileFormatError(f"path: expected a saved {cls.__name__}, got one of {name!r}{advice}")
     try:
-        # JSON has no tuples; the arguments that are sequences are tuples.
-        estimator = found(**{k: tuple(v) if isinstance(v, list) else v for k, v in facts["parameters"].items()})
-        estimator._fitted_with = facts["parameters"]
-        shape = facts["image_shape_"]
-        estimator.image_shape_ = None if shape is None else tuple(shape)
-        with first_weights(0):  # to be replaced
-            network = estimator._build_network(facts["n_features_in_"])
+        estimator, network = _untrained(found, facts)
         network.load_state_dict({k[8:]: v for k, v in tensors.items() if k.startswith("network/")})
         for name in (*_ARRAYS, *found._arrays):
             setattr(estimator, name, tensors[name].numpy())

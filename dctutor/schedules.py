@@ -38,8 +38,8 @@ def constant(alpha: float) -> Schedule:
 
     Raises
     ------
-    ValueError
-        If ``alpha`` lies outside [0, 1].
+    TypeError, ValueError
+        If ``alpha`` is no number or lies outside [0, 1].
     """
     value = _unit("alpha", alpha)
     return lambda progress: value
@@ -60,8 +60,8 @@ def pretrain_then_finetune(switch: float) -> Schedule:
 
     Raises
     ------
-    ValueError
-        If ``switch`` lies outside [0, 1].
+    TypeError, ValueError
+        If ``switch`` is no number or lies outside [0, 1].
     """
     at = _unit("switch", switch)
     return lambda progress: float(progress >= at)
@@ -108,8 +108,8 @@ def linear(start: float = 0.0, end: float = 1.0, *, ramp: tuple[float, float] = 
 
     Raises
     ------
-    ValueError
-        If a weight or an edge of the ramp lies outside [0, 1], or the ramp ends before it starts.
+    TypeError, ValueError
+        If a weight or an edge of the ramp is no number or lies outside [0, 1], or the ramp ends before it starts.
     """
     return _ramp(start, end, ramp)
 
@@ -131,7 +131,7 @@ def cosine(start: float = 0.0, end: float = 1.0, *, ramp: tuple[float, float] = 
 
     Raises
     ------
-    ValueError
+    TypeError, ValueError
         As `linear`.
     """
     return _ramp(start, end, ramp, lambda share: (1 - math.cos(math.pi * share)) / 2)
@@ -164,11 +164,10 @@ def sigmoid(
 
     Raises
     ------
-    ValueError
+    TypeError, ValueError
         As `linear`, or if ``steepness`` is not positive and finite.
     """
-    if not 0 < steepness < math.inf:
-        raise ValueError(f"steepness: expected a positive number, got {steepness!r}")
+    check_number("steepness", steepness, open_at_minimum=True)
     # The logistic function is a tanh, shifted and halved; the shift cancels.
     half = math.tanh(steepness / 4)
     return _ramp(start, end, ramp, lambda share: (1 + math.tanh(steepness * (share - 0.5) / 2) / half) / 2)
@@ -191,8 +190,8 @@ def one_cycle(warmup: float = 0.3, start: float = 0.04, end: float = 1e-4) -> Sc
 
     Raises
     ------
-    ValueError
-        If an argument lies outside [0, 1].
+    TypeError, ValueError
+        If an argument is no number or lies outside [0, 1].
     """
     peak = _unit("warmup", warmup)
     low, last = _unit("start", start), _unit("end", end)

@@ -361,3 +361,12 @@ def test_a_collapsed_embedding_has_no_davies_bouldin_score():
 def test_a_bad_seed_of_the_silhouette_is_named():
     with pytest.raises(ValueError, match="random_state: expected an integer of at least 0, got -1"):
         silhouette(np.eye(9), np.arange(9) % 2, sample_size=4, random_state=-1)
+
+
+def test_clusters_without_spread_or_distance():
+    apart = [[0.1]] * 3 + [[0.7]] * 3
+    assert calinski_harabasz(apart, [0] * 3 + [1] * 3) == 1
+    together = np.array([[1, 0], [-1, 0], [1, 1e-9], [-1, 1e-9]])
+    assert np.isnan(davies_bouldin(together, [0, 0, 1, 1]))
+    together[2:, 1] = 1e-6
+    assert davies_bouldin(together, [0, 0, 1, 1]) == pytest.approx(2e6)

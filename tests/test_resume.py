@@ -312,3 +312,11 @@ def test_a_checkpoint_of_another_version(tmp_path, change, named):
     write_file(path, tensors, {key: value for key, value in facts.items() if key != "version"} | change)
     with pytest.raises(ValueError, match=f"checkpoint: .*was written by version {named} of dctutor, this is"):
         make(AutoencoderKMeans, checkpoint=path).fit(X)
+
+
+def test_a_saved_model_is_no_checkpoint(tmp_path):
+    small(DEC).fit(X).save(tmp_path / "model")
+    before = (tmp_path / "model").read_bytes()
+    with pytest.raises(FileFormatError, match=r"^checkpoint: expected a checkpoint, got another file"):
+        small(DEC, checkpoint=tmp_path / "model").fit(X)
+    assert (tmp_path / "model").read_bytes() == before

@@ -12,6 +12,7 @@ from small_fits import METHODS, blobs, small
 from torch import nn
 
 from dctutor import DEC, IDEC, AutoencoderKMeans, DeepClusterer, DSCNet
+from dctutor.architectures import Autoencoder
 from dctutor.storage import FileFormatError, read_file, write_file
 
 X, _ = blobs(60)
@@ -322,3 +323,29 @@ def test_image_shape_as_an_array(tmp_path):
     fitted = small(DSCNet, image_shape=np.array([1, 2, 4])).fit(X)
     fitted.save(tmp_path / "model")
     assert DSCNet.load(tmp_path / "model").image_shape_ == fitted.image_shape_ == (1, 2, 4)
+
+
+class Tanh(Autoencoder):
+    """An autoencoder of one's own, with the weights' names of the package's."""
+
+    def layer_outputs(self, x, corrupt=lambda a: a):
+        hidden = []
+        for layer in self.encoder[:-1]:
+            x = torch.tanh(layer(corrupt(x)))
+            hidden.append(x)
+        return [*hidden, self.encoder[-1](x)]
+
+
+def test_a_network_that_no_file_brings_back_is_not_saved(tmp_path):
+    own = small(DEC, autoencoder=Tanh(8, (16, 4)), widths=(16, 4)).fit(X)
+    with pytest.raises(TypeError, match=r"^autoencoder: expected layers that DEC can make again"):
+        own.save(tmp_path / "own")
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(TypeError, match=r"^autoencoder: expected .*no subclass"):  # only its weights would count
+        small(DSCNet, autoencoder=Tanh(8, (16, 4))).fit(X)
+
+
+def test_a_checkpoint_is_named_as_such(tmp_path):
+    small(DEC, checkpoint=tmp_path / "fit").fit(X)
+    with pytest.raises(FileFormatError, match=r"^path: expected a saved DEC, got the checkpoint of a fit"):
+        DEC.load(tmp_path / "fit")

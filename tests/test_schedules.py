@@ -76,8 +76,10 @@ def test_ramps_that_are_none(make, ramp):
 
 @pytest.mark.parametrize("bad", [0.0, -1.0, math.nan, math.inf])
 def test_steepness_must_be_positive(bad):
-    with pytest.raises(ValueError, match="steepness: expected a positive number, got"):
+    with pytest.raises(ValueError, match=r"steepness: expected .*, got"):
         sigmoid(steepness=bad)
+    with pytest.raises(TypeError, match=r"steepness: expected .*, got"):
+        sigmoid(steepness="steep")
 
 
 def test_one_cycle_by_hand():

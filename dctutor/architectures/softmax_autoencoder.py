@@ -97,8 +97,8 @@ class SoftmaxAutoencoder(nn.Module):
 
     def start_as(self, other: "SoftmaxAutoencoder") -> None:
         """Take over the weights of ``other``; raise TypeError or ValueError if it has not the same layers."""
-        if not isinstance(other, SoftmaxAutoencoder):
-            raise TypeError(f"autoencoder: expected a SoftmaxAutoencoder, got {other!r}")
+        if type(other) is not SoftmaxAutoencoder:
+            raise TypeError(f"autoencoder: expected a SoftmaxAutoencoder (no subclass), got {other!r}")
         try:
             self.load_state_dict(other.state_dict())
         except RuntimeError as error:

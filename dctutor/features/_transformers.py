@@ -101,9 +101,12 @@ class MultiLayerPCA(ClassNamePrefixFeaturesOutMixin, _Layers):
 
         Raises
         ------
-        ValueError
-            If the layers are not finite tables of equal length, or ``n_components`` exceeds what they allow.
+        TypeError, ValueError
+            If the layers are not finite tables of equal length, ``n_components`` exceeds what they allow, or
+            ``scale_layers`` is neither True nor False.
         """
+        if not isinstance(self.scale_layers, bool | np.bool_):
+            raise TypeError(f"scale_layers: expected True or False, got {self.scale_layers!r}")
         with unchanged_on_error(self):
             joined = self._joined(X, reset=True)
             spread = np.where(_varies(joined), joined.var(axis=0, dtype=np.float64), 0)

@@ -87,7 +87,7 @@ def merging(
     k = affinity.shape[0]
     if affinity.shape != (k, k) or k < 2:
         raise ValueError(f"affinity: expected shape (k, k) with k of at least 2, got {tuple(affinity.shape)}")
-    if not 0 <= cluster < k:
+    if check_integer("cluster", cluster, minimum=0) >= k:
         raise ValueError(f"cluster: expected a number from 0 to {k - 1}, got {cluster}")
     check_integer("n_neighbors", n_neighbors, minimum=2)
     check_number("weight", weight)

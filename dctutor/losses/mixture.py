@@ -100,10 +100,13 @@ def dirichlet_prior(gamma: Float[Tensor, "n k"], alpha: float | Sequence[float] 
 
     Raises
     ------
-    ValueError
+    TypeError, ValueError
         If ``alpha`` is neither one positive number nor one a cluster.
     """
-    concentration = torch.as_tensor(alpha, dtype=gamma.dtype)  # numbers stay on the CPU: no look at a GPU, no wait
+    try:
+        concentration = torch.as_tensor(alpha, dtype=gamma.dtype)  # numbers stay on the CPU: no look at a GPU, no wait
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"alpha: expected a positive number, or {gamma.shape[1]} of them, got {alpha!r}") from error
     if concentration.shape not in ((), gamma.shape[1:]) or not (concentration > 0).all():
         raise ValueError(f"alpha: expected a positive number, or {gamma.shape[1]} of them, got {alpha!r}")
     # The floor, that of the authors' code, gives a cluster without samples a finite loss.

@@ -52,8 +52,9 @@ class ConvolutionalClusterer(DeepClusterer):
             check_sizes(name, getattr(self, name))
         check_integer("pretrain_epochs", self.pretrain_epochs, minimum=0)
         check_number("pretrain_learning_rate", self.pretrain_learning_rate, open_at_minimum=True)
-        if self.autoencoder is not None and not isinstance(self.autoencoder, Network):
-            expected = "a FullyConvolutionalAutoencoder, an Autoencoder or None"
+        # Only its weights are taken over, so that a subclass would lose what it does otherwise.
+        if self.autoencoder is not None and type(self.autoencoder) not in (FullyConvolutionalAutoencoder, Autoencoder):
+            expected = "a FullyConvolutionalAutoencoder, an Autoencoder (no subclass) or None"
             raise TypeError(f"autoencoder: expected {expected}, got {self.autoencoder!r}")
 
     def _build_network(self, n_features: int) -> Network:

@@ -179,4 +179,4 @@ class SelfTrainedClusterer(PretrainedClusterer):
         return autoencoder, clusters.centers
 
     def _assign(self, z: Tensor, centers: Tensor) -> Tensor:
-        return student_t(z, centers, self.nu)
+        return student_t(z, centers, self._of_fit("nu"))

@@ -110,7 +110,7 @@ def davies_bouldin(Z: ArrayLike, labels: ArrayLike) -> float:
     -------
     float
         At least 0, lower is better. NaN with fewer than 2 or more than n - 1 clusters, and where the centres of two
-        coincide, as they do where all points are one.
+        coincide, to 1e-8 of the scale of the data, as they do where all points are one.
 
     Raises
     ------
@@ -119,7 +119,7 @@ def davies_bouldin(Z: ArrayLike, labels: ArrayLike) -> float:
     """
     points, found, defined = _points(Z, labels)
     # scikit-learn calls two clusters on one centre far apart, and gives a collapsed embedding the best score, 0.
-    if not defined or pdist([points[found == k].mean(0) for k in np.unique(found)]).min() < 1e-12:
+    if not defined or pdist([points[found == k].mean(0) for k in np.unique(found)]).min() <= 1e-8:
         return float("nan")
     return float(metrics.davies_bouldin_score(points, found))
 
@@ -146,4 +146,9 @@ def calinski_harabasz(Z: ArrayLike, labels: ArrayLike) -> float:
         If `Z` is not a table of finite numbers, or `labels` does not fit it.
     """
     points, found, defined = _points(Z, labels)
-    return float(metrics.calinski_harabasz_score(points, found)) if defined else float("nan")
+    if not defined:
+        return float("nan")
+    # Not left to scikit-learn, whose sums of squares are rarely exactly 0.
+    if all((points[found == k] == points[found == k][0]).all() for k in np.unique(found)):
+        return 1.0
+    return float(metrics.calinski_harabasz_score(points, found))

@@ -6,6 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
+from dctutor._inputs import as_array
 from dctutor._validation import check_integer
 from dctutor.plots._style import WIDTH, literal, style
 
@@ -93,7 +94,7 @@ def image_rows(rows: Mapping[str, np.ndarray], image_shape: tuple[int, ...]) -> 
 
 def _pictures(name: str, images: np.ndarray, image_shape: tuple[int, ...]) -> np.ndarray:
     """(k, d) or (k, C, H, W) -> (k, H, W) or (k, H, W, 3), clipped to [0, 1]."""
-    array = np.asarray(images, dtype=float)
+    array = np.asarray(as_array(images), dtype=float)
     if image_shape is None or len(image_shape) != 3 or image_shape[0] not in (1, 3):
         raise ValueError(f"image_shape must be (C, H, W) with 1 or 3 channels; got {image_shape}.")
     if not len(array) or array.shape[1:] not in {(int(np.prod(image_shape)),), tuple(image_shape)}:

@@ -218,3 +218,14 @@ def test_a_model_in_a_memory_map_predicts(method, tmp_path):
         mapped.save(tmp_path / "model")
     finally:
         torch.set_warn_always(False)
+
+
+@each_method
+def test_arguments_for_the_next_fit_leave_this_ones_answers(method):
+    fitted = small(method, random_state=None).fit(X)
+    ways = [fitted.predict, fitted.predict_proba, fitted.transform, fitted.cluster]
+    before = [way(X) for way in ways]
+    numbers = {"nu": 50.0, "fuzziness": 3.0, "n_clusters": 2, "temperature": 9.0, "noise": 0.7, "random_state": 9}
+    fitted.set_params(**{name: value for name, value in numbers.items() if name in fitted.get_params()})
+    for way, answer in zip(ways, before, strict=True):
+        np.testing.assert_array_equal(way(X), answer)

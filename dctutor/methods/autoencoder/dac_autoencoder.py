@@ -145,6 +145,6 @@ class DeepAutoencoderClustering(DeepClusterer):
         return kmeans_labels(z, self.n_clusters, loop.generator)
 
     def cluster(self, X: ArrayLike) -> NDArray[np.int64]:
-        """Run k-means on the codes of at least ``n_clusters`` samples: step two of the paper; see `Fitted.cluster`."""
-        z = torch.from_numpy(self._codes(X))
-        return kmeans_labels(z, self.n_clusters, torch.Generator().manual_seed(self._seed()))[1].numpy()
+        """Run k-means, repeatably, on the codes of at least K samples: step two of the paper; see `Fitted.cluster`."""
+        z, k = torch.from_numpy(self._codes(X)), len(self.cluster_centers_)
+        return kmeans_labels(z, k, torch.Generator().manual_seed(self._seed_of_fit()))[1].numpy()

@@ -69,7 +69,8 @@ class DMC(PretrainedClusterer):
     --------
     >>> from dctutor import DMC, load_dataset
     >>> digits = load_dataset("digits")
-    >>> dmc = DMC(n_clusters=10, layerwise_epochs=2, pretrain_epochs=5, random_state=0, verbose=False).fit(digits.X)
+    >>> dmc = DMC(n_clusters=10, widths=(100, 100, 10), layerwise_epochs=0, pretrain_epochs=30, random_state=0)
+    >>> labels = dmc.fit_predict(digits.X)
     >>> dmc.predict_proba(digits.X[:3]).shape
     (3, 10)
     """
@@ -146,4 +147,4 @@ class DMC(PretrainedClusterer):
         return autoencoder, centers
 
     def _assign(self, z: Tensor, centers: Tensor) -> Tensor:
-        return losses.fuzzy_memberships(z, centers, self.fuzziness)
+        return losses.fuzzy_memberships(z, centers, self._of_fit("fuzziness"))

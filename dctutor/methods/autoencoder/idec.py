@@ -73,7 +73,8 @@ class IDEC(SelfTrainedClusterer):
     --------
     >>> from dctutor import IDEC, load_dataset
     >>> digits = load_dataset("digits")
-    >>> idec = IDEC(n_clusters=10, layerwise_epochs=2, pretrain_epochs=5, random_state=0, verbose=False).fit(digits.X)
+    >>> idec = IDEC(n_clusters=10, widths=(100, 100, 10), layerwise_epochs=0, pretrain_epochs=30, random_state=0)
+    >>> labels = idec.fit_predict(digits.X)
     >>> idec.predict_proba(digits.X[:3]).shape
     (3, 10)
     """

@@ -67,7 +67,8 @@ class DEC(SelfTrainedClusterer):
     --------
     >>> from dctutor import DEC, load_dataset
     >>> digits = load_dataset("digits")
-    >>> dec = DEC(n_clusters=10, layerwise_epochs=2, pretrain_epochs=5, random_state=0, verbose=False).fit(digits.X)
+    >>> dec = DEC(n_clusters=10, widths=(100, 100, 10), layerwise_epochs=0, pretrain_epochs=30, random_state=0)
+    >>> labels = dec.fit_predict(digits.X)
     >>> dec.transform(digits.X[:3]).shape
     (3, 10)
     """
