@@ -101,7 +101,10 @@ def test_names_of_which_some_are_unknown(container):
         (TRUTH[:50], "y: expected a label, or -1, for each of 120 samples, got 50"),
         (X, "y: expected one label a sample"),
         (X[:, 0], "y: expected classes, .* Unknown label type: continuous"),
-        (np.where(np.arange(120) == 3, np.nan, 1.0), "y: expected one label a sample, -1 where it is unknown; Input y contains NaN"),
+        (
+            np.where(np.arange(120) == 3, np.nan, 1.0),
+            "y: expected one label a sample, -1 where it is unknown; Input y contains NaN",
+        ),
         (np.zeros(120), "y: expected 2 classes, one twice, in m=1000; got 1 in 120"),
         (np.where(np.arange(120) < 10, np.arange(120), -1), "y: expected 2 classes, .* got 10 in 10"),
     ],
