@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import column_or_1d
 
-__all__ = ["check_integer", "check_number", "check_sizes", "known_labels", "unchanged_on_error"]
+__all__ = ["check_integer", "check_number", "check_sizes", "known_labels", "seed_of", "unchanged_on_error"]
 
 
 @contextmanager
@@ -87,3 +88,18 @@ def known_labels(y: Any, n_samples: int) -> NDArray[np.int64] | None:
     unknown = labels == -1 if labels.dtype.kind in "biuf" else labels.astype(str) == "-1"
     numbers[unknown] = -1
     return None if unknown.all() else numbers
+
+
+def seed_of(random_state: int | np.random.RandomState | None) -> int:
+    """Turn what scikit-learn takes for a random state into a seed; raise naming the argument."""
+    # Not check_random_state(None), which would draw from the caller's global generator.
+    if random_state is None:
+        return int(np.random.default_rng().integers(2**31 - 1))
+    try:
+        source = check_random_state(random_state)
+    except ValueError as error:
+        raise ValueError(
+            "random_state: expected an integer from 0 to 2**32 - 1, a RandomState instance or None,"
+            f" got {random_state!r}"
+        ) from error
+    return int(source.randint(2**31 - 1))

@@ -2,7 +2,6 @@
 
 import numbers
 import os
-import warnings
 from abc import ABC, abstractmethod
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar, Self
@@ -10,13 +9,12 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_random_state
 from torch import Tensor, nn
 
 from dctutor import saving
 from dctutor._inputs import as_array, image_shape, shape_of
-from dctutor._validation import check_integer, check_number, known_labels, unchanged_on_error
+from dctutor._validation import check_integer, check_number, known_labels, seed_of, unchanged_on_error
+from dctutor._warnings import warn_of_empty, warn_of_means
 from dctutor.checkpoint import Checkpoint
 from dctutor.devices import plain_modes
 from dctutor.fitted import Fitted, Floats
@@ -166,10 +164,9 @@ class DeepClusterer(Fitted, ABC):
 
     def _fit(self, X: ArrayLike, y: Any) -> None:
         self._check_params()
-        seed = self._seed()
+        seed = seed_of(self.random_state)
         x = self._validate(X, reset=True)
         # Kept, as `set_params` may prepare the next fit while this one is used and saved.
-        self._fitted_with: dict[str, Any] | str
         try:
             self._fitted_with = saving.parameters(self.get_params(deep=False))
         except TypeError as error:
@@ -182,14 +179,9 @@ class DeepClusterer(Fitted, ABC):
         # Below the smallest normal float32, the scale would overflow: such data is zero.
         self.scale_ = 1 / power**0.5 if power**0.5 > np.finfo(np.float32).tiny else 1.0
         x = x * np.float32(self.scale_)
-        constant = float(np.mean(np.square(x.mean(0, dtype=np.float64))))
-        # Pictures share most of their brightness, and a network's first layer deals with that much.
-        if not self._subtracts_means and (constant > 0.98 or (self.image_shape_ is None and constant > 0.9)):
-            warnings.warn(
-                f"X: {constant:.0%} of its mean square is that of its features' means, which can hide the clusters;"
-                " subtract the means first, the same ones from new samples: mean = X.mean(0); X - mean",
-                stacklevel=3,
-            )
+        if not self._subtracts_means:
+            # Pictures share most of their brightness, and a network's first layer deals with that much.
+            warn_of_means(x, 0.9 if self.image_shape_ is None else 0.98, stacklevel=4)
         self.snapshot_index_ = np.linspace(0, len(x) - 1, min(len(x), 1000)).astype(np.intp)
         checkpoint = None
         if self.checkpoint is not None:
@@ -212,33 +204,5 @@ class DeepClusterer(Fitted, ABC):
         self.history_, self.snapshots_, self.n_iter_ = loop.history, loop.snapshots, loop.epochs
         loop.check_finite(embedding=torch.from_numpy(self._batched(self._embed, x)), centers=centers)
         self.labels_ = self._label(x)
-        filled = len(np.unique(self.labels_))
-        if filled < self.n_clusters:
-            warnings.warn(
-                f"n_clusters: only {filled} of {self.n_clusters} clusters have samples; the others are empty",
-                ConvergenceWarning,
-                stacklevel=3,
-            )
+        warn_of_empty(self.labels_, self.n_clusters, stacklevel=4)
         self.seconds_ = loop.seconds
-
-    def _of_fit(self, name: str) -> Any:
-        """Return an argument as the fit had it."""
-        return self._fitted_with[name] if isinstance(self._fitted_with, dict) else getattr(self, name)
-
-    def _seed_of_fit(self) -> int:
-        """Return the seed of the fit where an integer gave it, else 0, so that what is drawn later repeats itself."""
-        state = self._of_fit("random_state")
-        return int(check_random_state(state).randint(2**31 - 1)) if isinstance(state, numbers.Integral) else 0
-
-    def _seed(self) -> int:
-        # Not check_random_state(None), which would draw from the caller's global generator.
-        if self.random_state is None:
-            return int(np.random.default_rng().integers(2**31 - 1))
-        try:
-            source = check_random_state(self.random_state)
-        except ValueError as error:
-            raise ValueError(
-                "random_state: expected an integer from 0 to 2**32 - 1, a RandomState instance or None,"
-                f" got {self.random_state!r}"
-            ) from error
-        return int(source.randint(2**31 - 1))

@@ -34,6 +34,7 @@ class Fitted(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
     network_: Any  # nn.Module would hide `encode` from the type checker
     cluster_centers_: Floats
     scale_: float
+    _fitted_with: dict[str, Any] | str  # the arguments of the fit, or why no file could keep them
 
     def _embed(self, x: Tensor) -> Tensor:
         """Embed scaled inputs: (n, d) to (n, p)."""
@@ -42,6 +43,10 @@ class Fitted(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
     def _assign(self, z: Tensor, centers: Tensor) -> Tensor:
         """Soft assignments of embedded samples: (n, p) to (n, n_clusters)."""
         return student_t(z, centers)
+
+    def _of_fit(self, name: str) -> Any:
+        """Return an argument as the fit had it: `set_params` may have prepared the next one."""
+        return self._fitted_with[name] if isinstance(self._fitted_with, dict) else getattr(self, name)
 
     def predict(self, X: ArrayLike) -> NDArray[np.int64]:
         """Most probable cluster of each sample, shape (n,).

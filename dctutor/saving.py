@@ -103,7 +103,7 @@ def save(estimator: "DeepClusterer", path: str | os.PathLike[str]) -> None:
     _, rebuilt = _untrained(type(estimator), facts)
     if [*map(type, rebuilt.modules())] != [*map(type, estimator.network_.modules())]:
         raise TypeError(
-            f"autoencoder: expected layers that {type(estimator).__name__} can make again when the file is loaded, got"
+            f"network_: expected layers that {type(estimator).__name__} can make again when the file is loaded, got"
             f" {type(estimator.network_).__name__}, a class of its own or with such layers; save its state_dict instead"
         )
     write_file(path, tensors | shots, facts)

@@ -368,5 +368,7 @@ def test_clusters_without_spread_or_distance():
     assert calinski_harabasz(apart, [0] * 3 + [1] * 3) == 1
     together = np.array([[1, 0], [-1, 0], [1, 1e-9], [-1, 1e-9]])
     assert np.isnan(davies_bouldin(together, [0, 0, 1, 1]))
+    far = [[9.0, 0], [9.0, 1]]
+    assert np.isnan(davies_bouldin(np.vstack([together, far]), [0, 0, 1, 1, 2, 2]))
     together[2:, 1] = 1e-6
     assert davies_bouldin(together, [0, 0, 1, 1]) == pytest.approx(2e6)

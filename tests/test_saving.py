@@ -338,7 +338,7 @@ class Tanh(Autoencoder):
 
 def test_a_network_that_no_file_brings_back_is_not_saved(tmp_path):
     own = small(DEC, autoencoder=Tanh(8, (16, 4)), widths=(16, 4)).fit(X)
-    with pytest.raises(TypeError, match=r"^autoencoder: expected layers that DEC can make again"):
+    with pytest.raises(TypeError, match=r"^network_: expected layers that DEC can make again"):
         own.save(tmp_path / "own")
     assert not list(tmp_path.iterdir())
     with pytest.raises(TypeError, match=r"^autoencoder: expected .*no subclass"):  # only its weights would count

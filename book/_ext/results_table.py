@@ -90,38 +90,6 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
-class ResultsTable(SphinxDirective):
-    """Runs in the folder of the argument beside the figures of ``:published:``, both relative to the page."""
-
-    required_arguments = 1
-    option_spec: ClassVar = {"published": directives.unchanged_required}
-
-    def run(self) -> list[nodes.Node]:
-        """Read the runs and the published figures."""
-        published = read_published(self, self.options["published"])
-        _, folder = self.env.relfn2path(self.arguments[0])
-        # Files may come and go, which a dependency on each of them would not notice.
-        self.env.note_reread()
-        return [LateNode(write=partial(results_html, rows=summarise(read_runs(Path(folder))), published=published))]
-
-
-class PublishedTable(SphinxDirective):
-    """All figures of the file in the argument, relative to the page."""
-
-    required_arguments = 1
-
-    def run(self) -> list[nodes.Node]:
-        """Read the published figures."""
-        return [LateNode(write=partial(published_html, published=read_published(self, self.arguments[0])))]
-
-
-def read_published(directive: SphinxDirective, name: str) -> dict:
-    """Read the published figures, and let the page depend on them."""
-    relative, absolute = directive.env.relfn2path(name)
-    directive.env.note_dependency(relative)
-    return json.loads(Path(absolute).read_text(encoding="utf-8"))
-
-
 def data_name(dataset: str, split: str) -> str:
     """Name a data set, and its split where that is not the whole."""
     return dataset if split == "all" else f"{dataset}, {split} split"
@@ -210,6 +178,38 @@ def published_html(app: Sphinx, docname: str, published: dict) -> str:
     return framed_table(
         "What the papers report", ["Method", "Data", *(name.upper() for name in METRICS)], ["".join(rows)]
     )
+
+
+class ResultsTable(SphinxDirective):
+    """Runs in the folder of the argument beside the figures of ``:published:``, both relative to the page."""
+
+    required_arguments = 1
+    option_spec: ClassVar = {"published": directives.unchanged_required}
+    write = staticmethod(results_html)
+
+    def run(self) -> list[nodes.Node]:
+        """Read the runs and the published figures."""
+        published = _read_published(self, self.options["published"])
+        _, folder = self.env.relfn2path(self.arguments[0])
+        # Files may come and go, which a dependency on each of them would not notice.
+        self.env.note_reread()
+        return [LateNode(write=partial(self.write, rows=summarise(read_runs(Path(folder))), published=published))]
+
+
+class PublishedTable(SphinxDirective):
+    """All figures of the file in the argument, relative to the page."""
+
+    required_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        """Read the published figures."""
+        return [LateNode(write=partial(published_html, published=_read_published(self, self.arguments[0])))]
+
+
+def _read_published(directive: SphinxDirective, name: str) -> dict:
+    relative, absolute = directive.env.relfn2path(name)
+    directive.env.note_dependency(relative)
+    return json.loads(Path(absolute).read_text(encoding="utf-8"))
 
 
 def setup(app: Sphinx) -> dict:

@@ -13,24 +13,10 @@ from citations import citation_address, method_link
 from docutils import nodes
 from docutils.parsers.rst import directives
 from late import LateNode
-from results_table import METRICS, data_name, difference, read_published, read_runs, summarise, whole_fits
+from results_table import METRICS, ResultsTable, data_name, difference, read_runs, summarise, whole_fits
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 from tables import framed_table
-
-
-class PapersTable(SphinxDirective):
-    """Runs in the folder of the argument that have a figure in ``:published:``, both relative to the page."""
-
-    required_arguments = 1
-    option_spec: ClassVar = {"published": directives.unchanged_required}
-
-    def run(self) -> list[nodes.Node]:
-        """Read the runs and the published figures."""
-        published = read_published(self, self.options["published"])
-        _, folder = self.env.relfn2path(self.arguments[0])
-        self.env.note_reread()  # files may come and go
-        return [LateNode(write=partial(papers_html, rows=summarise(read_runs(Path(folder))), published=published))]
 
 
 class AimsTable(SphinxDirective):
@@ -106,6 +92,12 @@ def aims_html(app: Sphinx, docname: str, aims: list[dict], rows: list[dict]) -> 
         method = method_link(app, docname, aim["method"])
         lines.append(_line(method, aim["dataset"], told, here and here[metric], verdict))
     return framed_table("Aims and runs", ["Method", "Aim", "Here", "Verdict"], ["".join(lines)])
+
+
+class PapersTable(ResultsTable):
+    """Those runs that a paper has a figure for, one figure a line."""
+
+    write = staticmethod(papers_html)
 
 
 def setup(app: Sphinx) -> dict:

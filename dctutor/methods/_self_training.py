@@ -3,6 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -50,8 +51,6 @@ class SelfTraining:
         Degrees of freedom of Student's t kernel.
     tol : float
         The clustering is stable when a smaller share of labels changes between two refreshes.
-    init : {"kmeans", "ward"}
-        What `start` places the centres by.
 
     Attributes
     ----------
@@ -60,26 +59,19 @@ class SelfTraining:
     """
 
     def __init__(
-        self,
-        loop: Loop,
-        encode: Callable[[Tensor], Tensor],
-        shape: tuple[int, int],
-        *,
-        nu: float,
-        tol: float,
-        init: str = "kmeans",
+        self, loop: Loop, encode: Callable[[Tensor], Tensor], shape: tuple[int, int], *, nu: float, tol: float
     ) -> None:
-        self.loop, self.encode, self.nu, self.tol, self.init = loop, encode, nu, tol, init
+        self.loop, self.encode, self.nu, self.tol = loop, encode, nu, tol
         self.centers = nn.Parameter(torch.zeros(shape, device=loop.device))
         loop.register(centers=self.centers)
         loop.watch(encode, self.centers)
 
-    def start(self) -> None:
-        """Place the centres by k-means on the embedding of the whole data, or in the means of Ward's clusters of it."""
+    def start(self, init: str = "kmeans") -> None:
+        """Place the centres by k-means on the embedding of the whole data, or in the means of its clusters by Ward."""
         z = self.loop.map(self.encode)
         self.loop.check_finite(embedding=z)
         k, generator = len(self.centers), self.loop.generator
-        if self.init == "ward":
+        if init == "ward":
             labels = torch.from_numpy(ward(z, k, generator, sample=10_000)).to(z.device)
             found = torch.stack([z[labels == j].mean(0) for j in range(k)])
         else:
@@ -157,7 +149,7 @@ class SelfTrainedClusterer(PretrainedClusterer):
     def _train(self, loop: Loop) -> tuple[Autoencoder, Tensor]:
         autoencoder = self._pretrained(loop)
         shape = (self.n_clusters, autoencoder.embedding_dim)
-        clusters = SelfTraining(loop, autoencoder.encode, shape, nu=self.nu, tol=self.tol, init=self.init)
+        clusters = SelfTraining(loop, autoencoder.encode, shape, nu=self.nu, tol=self.tol)
         parameters = [*self._trained(autoencoder), clusters.centers]
         optimizer = torch.optim.SGD(parameters, lr=float(self.learning_rate), momentum=float(self.momentum))
 
@@ -172,7 +164,7 @@ class SelfTrainedClusterer(PretrainedClusterer):
             optimizers=[optimizer],
             epochs=self.epochs,
             batch_size=self.batch_size,
-            start=clusters.start,
+            start=partial(clusters.start, self.init),
             refresh=clusters.refresh,
             refresh_every=self.update_interval,
         )

@@ -118,8 +118,11 @@ def davies_bouldin(Z: ArrayLike, labels: ArrayLike) -> float:
         If `Z` is not a table of finite numbers, or `labels` does not fit it.
     """
     points, found, defined = _points(Z, labels)
-    # scikit-learn calls two clusters on one centre far apart, and gives a collapsed embedding the best score, 0.
-    if not defined or pdist([points[found == k].mean(0) for k in np.unique(found)]).min() <= 1e-8:
+    if not defined:
+        return float("nan")
+    # scikit-learn's distances of centres lose the digits of smaller ones. It calls two clusters on one centre far
+    # apart, and gives a collapsed embedding the best score, 0.
+    if pdist([points[found == k].mean(0) for k in np.unique(found)]).min() <= 1e-8:
         return float("nan")
     return float(metrics.davies_bouldin_score(points, found))
 

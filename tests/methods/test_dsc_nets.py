@@ -18,12 +18,6 @@ IMAGES = X.reshape(-1, 1, 8, 8)
 SETTINGS = {"pretrain_epochs": 5, "epochs": 10, "verbose": False, "random_state": 0, "precision": "float32"}
 
 
-def normalized_cut(affinity, labels):
-    """Sum over clusters of the share of their edges' weight that leaves them (Shi & Malik 2000)."""
-    member, edges = np.eye(10)[labels], affinity - np.diag(affinity.diagonal())
-    return float(((member * (edges @ (1 - member))).sum(0) / (member * edges.sum(1, keepdims=True)).sum(0)).sum())
-
-
 @pytest.fixture(scope="module")
 def fitted():
     return DSCNet(10, **SETTINGS).fit(IMAGES)
@@ -67,12 +61,12 @@ def test_labels_are_a_spectral_clustering_of_the_affinity(fitted):
     rows = u[:, :31] * np.sqrt(s[:31])
     cosine = rows @ rows.T / np.outer(*2 * [np.linalg.norm(rows, axis=1)])
     np.testing.assert_allclose(fitted.affinity_matrix_, np.clip(cosine, 0, 1), atol=1e-5)
-    # Solutions differ with the seed, but cut the graph equally well: a random labelling has 9.1, these have 6.7.
-    other = SpectralClustering(10, affinity="precomputed", assign_labels="discretize", random_state=7)
-    found = other.fit_predict(fitted.affinity_matrix_)
-    assert normalized_cut(fitted.affinity_matrix_, fitted.labels_) < 1.01 * normalized_cut(
-        fitted.affinity_matrix_, found
-    )
+    # The graph has several solutions, and rounding decides which one a seed finds: ours has to be one of them.
+    others = [
+        SpectralClustering(10, affinity="precomputed", assign_labels="discretize", random_state=seed)
+        for seed in range(8)
+    ]
+    assert max(ari(other.fit_predict(fitted.affinity_matrix_), fitted.labels_) for other in others) > 0.9
     assert clustering_accuracy(Y, fitted.labels_) > 0.6
 
 

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from dctutor._kmeans import kmeans_labels
-from dctutor._validation import check_integer, check_number, check_sizes
+from dctutor._validation import check_integer, check_number, check_sizes, seed_of
 from dctutor.architectures import BoundedAutoencoder
 from dctutor.estimator import DeepClusterer
 from dctutor.losses import feature_weights, weighted_reconstruction
@@ -147,4 +147,4 @@ class DeepAutoencoderClustering(DeepClusterer):
     def cluster(self, X: ArrayLike) -> NDArray[np.int64]:
         """Run k-means, repeatably, on the codes of at least K samples: step two of the paper; see `Fitted.cluster`."""
         z, k = torch.from_numpy(self._codes(X)), len(self.cluster_centers_)
-        return kmeans_labels(z, k, torch.Generator().manual_seed(self._seed_of_fit()))[1].numpy()
+        return kmeans_labels(z, k, torch.Generator().manual_seed(seed_of(self._of_fit("random_state") or 0)))[1].numpy()
