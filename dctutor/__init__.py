@@ -44,25 +44,18 @@ _HOMES = {
 }
 _MODULES = (
     "architectures",
-    "checkpoint",
+    "augmentation",
+    "classical",
     "datasets",
-    "devices",
     "estimator",
+    "experiments",
     "features",
-    "fitted",
     "losses",
     "methods",
     "metrics",
-    "mixtures",
     "plots",
-    "runs",
-    "saving",
     "schedules",
-    "snapshots",
-    "storage",
-    "subspaces",
     "training",
-    "workspace",
 )
 
 __all__ = [

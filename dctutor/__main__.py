@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     options = parser.parse_args(arguments)
 
-    from dctutor import runs  # late: --help should not wait for torch
+    from dctutor import experiments as runs  # late: --help should not wait for torch
 
     for seed in options.seeds:
         try:

@@ -10,11 +10,11 @@ from pathlib import Path
 import torch
 
 __all__ = [
-    "first_weights",
-    "forget_peak_memory",
+    "initial_weights",
     "peak_memory_mb",
     "plain_modes",
     "processor",
+    "reset_peak_memory",
     "resolve_device",
     "resolve_precision",
 ]
@@ -142,7 +142,7 @@ def _cpu_is_default() -> bool:
 
 
 @contextmanager
-def first_weights(seed: int) -> Iterator[None]:
+def initial_weights(seed: int) -> Iterator[None]:
     """Let layers draw their first weights from the seed, one thread at a time; the caller's random state stays."""
     with _DRAWING, torch.random.fork_rng(devices=[]):
         # Not torch.manual_seed, which would also reseed the caller's CUDA generators.
@@ -150,7 +150,7 @@ def first_weights(seed: int) -> Iterator[None]:
         yield
 
 
-def forget_peak_memory() -> None:
+def reset_peak_memory() -> None:
     """Let `peak_memory_mb` count from here on a GPU; a CPU's process remembers its peak."""
     if torch.cuda.is_available():
         torch.cuda.reset_peak_memory_stats()

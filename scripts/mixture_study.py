@@ -25,8 +25,8 @@ from sklearn.mixture import GaussianMixture
 from sklearn.preprocessing import StandardScaler
 
 from dctutor import ClusteringModule, load_dataset, losses
+from dctutor.classical.mixtures import SphericalMixture, spherical_mixture
 from dctutor.metrics import scores
-from dctutor.mixtures import RoundMixture, round_mixture
 
 ROOT = Path(__file__).resolve().parent.parent
 Array = NDArray[np.floating]
@@ -68,14 +68,14 @@ def entropy(gamma: Array) -> float:
 
 def compare(
     x: Array, y: Array, settings: dict[str, Any], init: str, alpha: float, seed: int
-) -> tuple[dict[str, float], ClusteringModule, RoundMixture]:
+) -> tuple[dict[str, float], ClusteringModule, SphericalMixture]:
     """Fit all to one data set; what came of it, the module and the mixture from a start of its own."""
     n_clusters = len(np.unique(y))
     module = ClusteringModule(n_clusters, init=init, alpha=alpha, **settings, random_state=seed, verbose=False).fit(x)
     z, gamma = module.transform(x).astype(float), module.predict_proba(x).astype(float)
     begin = starts(z, n_clusters, init, seed)
-    alone = round_mixture(z, begin, alpha=alpha)
-    after = round_mixture(z, module.cluster_centers_, alpha=alpha)
+    alone = spherical_mixture(z, begin, alpha=alpha)
+    after = spherical_mixture(z, module.cluster_centers_, alpha=alpha)
     spherical = GaussianMixture(n_clusters, covariance_type="spherical", means_init=begin, random_state=seed).fit(z)
     means = KMeans(n_clusters, init=begin, n_init=1).fit(z)
     centers = torch.from_numpy(module.cluster_centers_.astype(float))
@@ -102,7 +102,7 @@ def compare(
     return measured, module, alone
 
 
-def best(found: list[tuple[dict[str, float], ClusteringModule, RoundMixture]]) -> dict[str, float]:
+def best(found: list[tuple[dict[str, float], ClusteringModule, SphericalMixture]]) -> dict[str, float]:
     """Compare the module and the mixture of the seeds with the least loss of each."""
     _, module, _ = min(found, key=lambda one: one[0]["loss"])
     *_, mixture = min(found, key=lambda one: one[0]["mixture_loss"])
@@ -141,7 +141,7 @@ def mnist() -> None:
     z /= z.std()
     for alpha in (1.0, 1.03):
         for seed in range(3):
-            found = round_mixture(z, starts(z, 10, "pre", seed), alpha=alpha)
+            found = spherical_mixture(z, starts(z, 10, "pre", seed), alpha=alpha)
             measured = scores(data.y, found.gamma.argmax(1))
             line = "  ".join(f"{name} {value:.4f}" for name, value in measured.items())
             print(f"alpha {alpha}, seed {seed}: {line}", flush=True)

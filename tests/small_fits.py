@@ -8,12 +8,12 @@ import torch
 from sklearn.utils import check_random_state
 
 from dctutor import methods
-from dctutor.methods._pretrained import PretrainedClusterer
+from dctutor.estimator.pretrained import PretrainedClusterer
 
 # Processes forked from one that has imported much and computed nothing: each starts in milliseconds. The
 # optimisers of PyTorch load torch._dynamo when the first of them is made.
 FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload(["dctutor.methods", "dctutor.runs", "torch._dynamo"])
+FORKS.set_forkserver_preload(["dctutor.methods", "dctutor.experiments", "torch._dynamo"])
 
 METHODS = [getattr(methods, name) for name in methods.__all__]
 PRETRAINED = [method for method in METHODS if issubclass(method, PretrainedClusterer)]

@@ -136,7 +136,7 @@ def results_html(app: Sphinx, docname: str, rows: list[dict], published: dict) -
     tables: dict[tuple, list[dict]] = defaultdict(list)
     for row in rows:
         tables[row["dataset"], row["split"], row["profile"]].append(row)
-    profiles = app.env.get_domain("py").objects.get("dctutor.runs.PROFILES")
+    profiles = app.env.get_domain("py").objects.get("dctutor.experiments.run.PROFILES")
     parts = []
     if profiles:
         address = f"{app.builder.get_relative_uri(docname, profiles.docname)}#{profiles.node_id}"

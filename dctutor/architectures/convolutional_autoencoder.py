@@ -15,7 +15,7 @@ class ConvolutionalAutoencoder(nn.Module):
     """An autoencoder for images: a `CNN`, and its mirror (Masci et al. 2011; Guo et al. 2017, DCEC).
 
     It has the interface of the dense `Autoencoder`. The embedding and the output are linear. To train it
-    on damaged input, use `dctutor.architectures.pretraining.mask`.
+    on damaged input, use `dctutor.training.pretraining.mask`.
 
     Parameters
     ----------

@@ -147,7 +147,7 @@ def locality_preserving(
     .. math:: L_{lp} = \sum_i \sum_{j \in N_k(i)} s(x_i, x_j) \lVert z_i - z_j \rVert^2
 
     The pairs and their weights come from the inputs and stay fixed: see
-    `dctutor.losses.neighbours.neighbour_graph`, whose ``edges`` also gives those of a mini-batch.
+    `dctutor.classical.neighbour_graph`, whose ``edges`` also gives those of a mini-batch.
 
     Parameters
     ----------

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from dctutor._validation import check_integer, check_number, check_sizes
 from dctutor.architectures import Autoencoder, FullyConvolutionalAutoencoder
-from dctutor.architectures.pretraining import pretrain
 from dctutor.estimator import DeepClusterer
 from dctutor.training import Loop
+from dctutor.training.pretraining import pretrain
 
 __all__ = ["ConvolutionalClusterer"]
 

@@ -8,12 +8,12 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from dctutor._kmeans import kmeans
 from dctutor._validation import check_integer, check_number
-from dctutor._ward import ward
 from dctutor.architectures import Autoencoder
+from dctutor.classical.kmeans import kmeans
+from dctutor.classical.ward import ward
+from dctutor.estimator.pretrained import PretrainedClusterer
 from dctutor.losses import student_t, target_distribution
-from dctutor.methods._pretrained import PretrainedClusterer
 from dctutor.training import Loop
 
 __all__ = ["SelfTrainedClusterer", "SelfTraining", "refresh_target"]

@@ -43,7 +43,7 @@ def test_weights_are_glorots_and_biases_zero():
             assert not layer.bias.any()
 
 
-def test_pytorchs_own_first_weights():
+def test_pytorchs_own_initial_weights():
     network = Autoencoder(300, (200, 10), weight_init="pytorch")
     for layer in network.modules():
         if isinstance(layer, nn.Linear):

@@ -13,9 +13,9 @@ from dctutor.architectures import (
     Discriminator,
     Generator,
 )
-from dctutor.checkpoint import Checkpoint
 from dctutor.losses import bernoulli_nll, discriminator_loss, gaussian_kl, generator_loss
 from dctutor.training import Loop
+from dctutor.training.checkpoint import Checkpoint
 
 X = np.zeros((50, 1, 7, 6), dtype=np.float32)
 X[np.arange(50), 0, :, np.arange(50) % 6] = 1  # bars

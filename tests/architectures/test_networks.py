@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from dctutor.architectures import CNN, MLP, Autoencoder, ConvolutionalAutoencoder, SoftmaxAutoencoder, TransposedCNN
-from dctutor.architectures.pretraining import pretrain
 from dctutor.training import Loop
+from dctutor.training.pretraining import pretrain
 
 SHAPES = [(1, 28, 28), (3, 32, 32), (1, 16, 16), (3, 27, 18), (2, 5, 1)]
 

@@ -19,7 +19,7 @@ from training_epoch import timed
 from dctutor import load_dataset, methods
 from dctutor.architectures import MixtureModule
 from dctutor.devices import resolve_device
-from dctutor.runs import PROFILES
+from dctutor.experiments.run import PROFILES
 
 # Methods with one weight for each pair of samples get fewer of them.
 SAMPLES = {"DSCNet": 1000}

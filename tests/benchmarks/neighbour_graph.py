@@ -7,7 +7,7 @@ import time
 import torch
 
 from dctutor import load_dataset
-from dctutor.losses import neighbour_graph
+from dctutor.classical import neighbour_graph
 
 
 def peak_gb():

@@ -17,10 +17,11 @@ from torch.nn import functional
 
 from dctutor import IDEC, load_dataset
 from dctutor.architectures import Autoencoder
-from dctutor.architectures.pretraining import mask, pretrain
+from dctutor.augmentation import mask
 from dctutor.devices import resolve_device, resolve_precision
 from dctutor.metrics import clustering_accuracy
 from dctutor.training import Loop
+from dctutor.training.pretraining import pretrain
 
 BATCH, NOISE, RATE = 256, 0.2, 1e-3
 

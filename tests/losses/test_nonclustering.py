@@ -6,7 +6,8 @@ import torch
 from scipy.spatial import distance
 from sklearn.neighbors import NearestNeighbors
 
-from dctutor.losses import layerwise_reconstruction, locality_preserving, neighbour_graph, self_augmentation
+from dctutor.classical import neighbour_graph
+from dctutor.losses import layerwise_reconstruction, locality_preserving, self_augmentation
 
 
 def draw(*shape, seed=0):

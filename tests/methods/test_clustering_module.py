@@ -11,9 +11,9 @@ from small_fits import blobs, small
 
 from dctutor import ClusteringModule, losses
 from dctutor.architectures import MixtureModule
-from dctutor.methods._averaging import average_epoch
-from dctutor.mixtures import round_mixture
+from dctutor.classical.mixtures import spherical_mixture
 from dctutor.training import Loop
+from dctutor.training.averaging import average_epoch
 
 X, TRUTH = blobs()
 THOROUGH = {"alpha": 1.03, "epochs": 200, "learning_rate": 0.05, "batch_size": 120}
@@ -47,7 +47,7 @@ def test_centroids_are_in_the_units_of_the_data_and_centers_in_those_of_transfor
 @pytest.mark.parametrize("init", ["rand", "pre"])
 def test_separated_groups_are_the_same_as_those_of_the_mixture(init):
     fitted = small(ClusteringModule, init=init, **THOROUGH).fit(X)
-    mixture = round_mixture(fitted.transform(X), fitted.cluster_centers_, alpha=1.03)
+    mixture = spherical_mixture(fitted.transform(X), fitted.cluster_centers_, alpha=1.03)
     assert adjusted_rand_score(mixture.gamma.argmax(1), fitted.labels_) == 1
     assert np.linalg.norm(mixture.centers - fitted.cluster_centers_) < 0.01 * np.linalg.norm(mixture.centers)
     assert fitted.history_["cluster"]["entropy"][-1] < 0.1 * fitted.history_["cluster"]["entropy"][0]

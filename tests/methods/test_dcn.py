@@ -6,7 +6,7 @@ import torch
 from small_fits import blobs, small
 
 from dctutor import DCN, AutoencoderKMeans
-from dctutor._kmeans import nearest
+from dctutor.classical.kmeans import nearest
 from dctutor.methods.autoencoder.dcn import move
 
 X, TRUTH = blobs()

@@ -9,8 +9,8 @@ from scipy.stats import multivariate_normal
 from small_fits import blobs, small
 
 from dctutor import DEPICT, AutoencoderKMeans
-from dctutor._ward import ward
 from dctutor.architectures import Autoencoder, SoftmaxAutoencoder
+from dctutor.classical.ward import ward
 from dctutor.metrics import clustering_accuracy
 
 X, TRUTH = blobs()

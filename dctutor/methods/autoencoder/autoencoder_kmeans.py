@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from dctutor._kmeans import kmeans
 from dctutor.architectures import Autoencoder
-from dctutor.methods._pretrained import PretrainedClusterer
+from dctutor.classical.kmeans import kmeans
+from dctutor.estimator.pretrained import PretrainedClusterer
 from dctutor.training import Loop
 
 __all__ = ["AutoencoderKMeans"]

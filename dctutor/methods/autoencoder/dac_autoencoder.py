@@ -9,9 +9,9 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from dctutor._kmeans import kmeans_labels
 from dctutor._validation import check_integer, check_number, check_sizes, seed_of
 from dctutor.architectures import BoundedAutoencoder
+from dctutor.classical.kmeans import kmeans_labels
 from dctutor.estimator import DeepClusterer
 from dctutor.losses import feature_weights, weighted_reconstruction
 from dctutor.schedules import linear

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from dctutor._kmeans import kmeans, nearest
 from dctutor._validation import check_integer, check_number
 from dctutor.architectures import Autoencoder
-from dctutor.architectures.pretraining import mask
+from dctutor.augmentation import mask
+from dctutor.classical.kmeans import kmeans, nearest
+from dctutor.estimator.pretrained import PretrainedClusterer
 from dctutor.losses import k_means, reconstruction
-from dctutor.methods._pretrained import PretrainedClusterer
 from dctutor.schedules import one_cycle
 from dctutor.training import Loop
 

@@ -6,14 +6,14 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from dctutor._kmeans import kmeans
 from dctutor._validation import check_integer, check_number
 from dctutor.architectures import Autoencoder
-from dctutor.architectures.pretraining import scale_code
-from dctutor.losses import group_sparsity, locality_preserving, neighbour_graph, reconstruction
-from dctutor.methods._pretrained import PretrainedClusterer
+from dctutor.classical import kmeans, neighbour_graph
+from dctutor.estimator.pretrained import PretrainedClusterer
+from dctutor.losses import group_sparsity, locality_preserving, reconstruction
 from dctutor.schedules import one_cycle
 from dctutor.training import Loop
+from dctutor.training.pretraining import scale_code
 
 __all__ = ["DEN"]
 

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from dctutor._validation import check_integer, check_number, check_sizes
-from dctutor._ward import ward
 from dctutor.architectures import Autoencoder, ConvolutionalAutoencoder, SoftmaxAutoencoder
-from dctutor.architectures.pretraining import mask
+from dctutor.augmentation import mask
+from dctutor.classical.ward import ward
 from dctutor.estimator import DeepClusterer
 from dctutor.losses import assignment_hardening, balanced_target, layerwise_reconstruction
 from dctutor.methods._self_training import refresh_target

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from dctutor import losses
-from dctutor._kmeans import kmeans
+from dctutor import classical, losses
 from dctutor._validation import check_integer, check_number
 from dctutor.architectures import Autoencoder
-from dctutor.methods._pretrained import PretrainedClusterer
+from dctutor.classical import kmeans
+from dctutor.estimator.pretrained import PretrainedClusterer
 from dctutor.training import Loop
 
 __all__ = ["DMC"]
@@ -110,7 +110,7 @@ class DMC(PretrainedClusterer):
             loop.state["z"] = z = embed()
             loop.state.setdefault("spread", z.var(0).sum().clamp_min(1e-6))  # all codes may be equal
             if loop.steps // loop.steps_per_epoch(self.batch_size) % self.graph_every == 0:
-                loop.state |= losses.neighbour_graph(z, min(self.n_neighbors, len(z) - 1))._asdict()
+                loop.state |= classical.neighbour_graph(z, min(self.n_neighbors, len(z) - 1))._asdict()
             return False
 
         def place_centers() -> None:
@@ -128,7 +128,9 @@ class DMC(PretrainedClusterer):
                 x, state = loop.x[index], loop.state
                 z = autoencoder.encode(x)
                 l_rec = losses.reconstruction(x, autoencoder.decode(z))  # eq. 1
-                samples, pairs, similarity = losses.NeighbourGraph(state["neighbors"], state["similarity"]).edges(index)
+                samples, pairs, similarity = classical.NeighbourGraph(state["neighbors"], state["similarity"]).edges(
+                    index
+                )
                 codes = state["z"].index_copy(0, index, z)[samples]  # those of the batch are new
                 l_lp = losses.locality_preserving(codes, pairs, similarity) / state["spread"]  # eq. 3
                 l_c = losses.fuzzy_k_means(z, centers, self.fuzziness) / state["spread"]

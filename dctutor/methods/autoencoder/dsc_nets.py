@@ -12,12 +12,12 @@ from torch.nn.functional import one_hot
 
 from dctutor._validation import check_integer, check_number
 from dctutor.architectures import SelfExpression
-from dctutor.architectures.pretraining import scale_code
-from dctutor.estimator import Floats
+from dctutor.classical.spectral import cluster_subspaces, keep_largest, memberships, spectral_labels, subspace_affinity
+from dctutor.estimator.prediction import Floats
 from dctutor.losses import coefficient_norm, reconstruction, self_expression
 from dctutor.methods._convolutional import ConvolutionalClusterer, Network
-from dctutor.subspaces import cluster_subspaces, keep_largest, memberships, spectral_labels, subspace_affinity
 from dctutor.training import Loop
+from dctutor.training.pretraining import scale_code
 
 __all__ = ["DSCNet"]
 
@@ -44,7 +44,7 @@ class DSCNet(ConvolutionalClusterer):
     epochs, learning_rate : int and float, default=50 and 0.001
         Steps of joint training, each of which sees all samples, and its learning rate (Adam).
     rho, subspace_dim, alpha : float, int and float, default=0.2, 3 and 1.0
-        Share of each row of C that is kept, dimension of the subspaces, power of the affinity: see `dctutor.subspaces`.
+        Share of each row of C that is kept, dimension of the subspaces, power of the affinity: see `dctutor.classical`.
     max_samples : int, default=5000
         More samples than this are refused.
     channels, kernel_sizes, image_shape, widths, pretrain_epochs, pretrain_learning_rate, autoencoder
@@ -58,7 +58,7 @@ class DSCNet(ConvolutionalClusterer):
         C, and what spectral clustering saw.
     subspaces_ : ndarray of shape (n_clusters, d, p)
         A basis for the codes of each cluster. ``predict`` takes the subspace at the smallest angle to a sample's code,
-        ``predict_proba`` the `dctutor.subspaces.memberships`. On training data both may differ from ``labels_``.
+        ``predict_proba`` the `dctutor.classical.memberships`. On training data both may differ from ``labels_``.
 
     Notes
     -----
@@ -125,7 +125,7 @@ class DSCNet(ConvolutionalClusterer):
             l_s = self_expression(z, z_hat)
             loss = l_r + self.lambda1 * l_c + self.lambda2 * l_s
             loop.minimize(loss, optimizer)
-            return {"loss": loss, "reconstruction": l_r, "size of C": l_c, "self-expression": l_s}
+            return {"loss": loss, "reconstruction": l_r, "size_of_c": l_c, "self_expression": l_s}
 
         start = partial(scale_code, loop, autoencoder, lambda z: z.square().mean().sqrt())
         loop.run("cluster", step, optimizers=[optimizer], epochs=self.epochs, batch_size=n, start=start)

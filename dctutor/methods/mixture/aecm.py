@@ -8,14 +8,14 @@ from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
 from dctutor import losses
-from dctutor._kmeans import kmeans
 from dctutor._validation import check_integer, check_number
 from dctutor.architectures import MixtureAutoencoder
-from dctutor.architectures.pretraining import mask
-from dctutor.methods._averaging import average_epoch
-from dctutor.methods._pretrained import PretrainedClusterer
+from dctutor.augmentation import mask
+from dctutor.classical.kmeans import kmeans
+from dctutor.estimator.pretrained import PretrainedClusterer
 from dctutor.schedules import one_cycle
 from dctutor.training import Loop
+from dctutor.training.averaging import average_epoch
 
 __all__ = ["AECM"]
 

@@ -9,13 +9,14 @@ from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
 from dctutor import losses
-from dctutor._kmeans import kmeans
 from dctutor._validation import check_integer, check_number
 from dctutor.architectures import CentredMixtureModule
-from dctutor.estimator import DeepClusterer, Floats
-from dctutor.methods._averaging import average_epoch
+from dctutor.classical.kmeans import kmeans
+from dctutor.estimator import DeepClusterer
+from dctutor.estimator.prediction import Floats
 from dctutor.schedules import linear
 from dctutor.training import Loop
+from dctutor.training.averaging import average_epoch
 
 __all__ = ["ClusteringModule"]
 
@@ -30,7 +31,7 @@ class ClusteringModule(DeepClusterer):
 
     over the n samples of a batch, with the terms of `dctutor.losses.clustering_module`. The first three add up to
     :math:`\sum_{ik} \gamma_{ik} \lVert x_i - \mu_k \rVert^2`, which k-means minimises over hard assignments; the last
-    is a Dirichlet prior on the clusters' shares. `dctutor.mixtures.round_mixture` minimises L without a network.
+    is a Dirichlet prior on the clusters' shares. `dctutor.classical.spherical_mixture` minimises L without a network.
 
     Parameters
     ----------

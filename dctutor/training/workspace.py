@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from dctutor.devices import first_weights, resolve_device, resolve_precision
+from dctutor.devices import initial_weights, resolve_device, resolve_precision
 from dctutor.snapshots import Snapshot
 
 __all__ = ["Workspace"]
@@ -83,7 +83,7 @@ class Workspace:
 
     def build(self, make: Callable[[], Module]) -> Module:
         """Make a network with weights drawn from the seed, on the device; the global random state stays."""
-        with first_weights(self.seed):
+        with initial_weights(self.seed):
             return make().to(self.device)
 
     def adam(

@@ -12,9 +12,9 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 from torch import Tensor
 
-from dctutor import saving
 from dctutor._inputs import as_array, image_shape, shape_of
 from dctutor.devices import plain_modes
+from dctutor.estimator import persistence as saving
 from dctutor.losses import student_t
 
 __all__ = ["Fitted"]

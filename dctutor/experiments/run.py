@@ -16,9 +16,9 @@ from dctutor import methods
 from dctutor._validation import check_integer
 from dctutor.datasets import Dataset, load_dataset
 from dctutor.datasets._catalog import ENTRIES, Entry
-from dctutor.devices import forget_peak_memory, peak_memory_mb, processor
+from dctutor.devices import peak_memory_mb, processor, reset_peak_memory
+from dctutor.estimator.persistence import parameters, plain
 from dctutor.metrics import scores
-from dctutor.saving import parameters, plain
 
 __all__ = ["PROFILES", "run"]
 
@@ -120,7 +120,7 @@ def run(
     y = _some_labels(method, fitted.y, labels, seed)
     of_data = {key: value for key, value in _of_the_data(data).items() if key in known}
     estimator = made(**{**of_data, **chosen, "random_state": seed, "checkpoint": checkpoint})
-    forget_peak_memory()
+    reset_peak_memory()
     try:
         estimator.fit(fitted.X, y)
     except FloatingPointError:

@@ -5,7 +5,7 @@ from typing import Any
 from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
-from dctutor.training import Loop, Step
+from dctutor.training.loop import Loop, Step
 
 __all__ = ["average_epoch"]
 

@@ -7,11 +7,11 @@ import torch
 from small_fits import draw_from_global_generators, seed_global_generators
 from torch import nn
 
-from dctutor import training
 from dctutor.architectures import Autoencoder
 from dctutor.losses import reconstruction
 from dctutor.schedules import one_cycle
 from dctutor.training import Loop
+from dctutor.training import loop as training
 
 X = np.random.default_rng(0).normal(size=(50, 6)).astype(np.float32)
 
@@ -376,7 +376,7 @@ def test_global_random_state_is_neither_used_nor_moved():
     assert equal(first, run())
 
 
-def test_threads_draw_their_first_weights_one_at_a_time():
+def test_threads_draw_their_initial_weights_one_at_a_time():
     def make():
         first = nn.Linear(5, 5)
         time.sleep(0.01)  # time for another thread to come between

@@ -13,12 +13,13 @@ import pytest
 from small_fits import FORKS
 
 import dctutor
-from dctutor import load_dataset, methods, runs
+from dctutor import experiments as runs
+from dctutor import load_dataset, methods
 from dctutor.__main__ import main
 from dctutor.architectures import Autoencoder
-from dctutor.checkpoint import Checkpoint
 from dctutor.datasets import _fetch, available_datasets
 from dctutor.metrics import scores
+from dctutor.training.checkpoint import Checkpoint
 
 RESULTS = Path(__file__).parent.parent / "book" / "results"
 

@@ -11,14 +11,14 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
-from dctutor import saving
 from dctutor._inputs import as_array, image_shape, shape_of
 from dctutor._validation import check_integer, check_number, known_labels, seed_of, unchanged_on_error
-from dctutor._warnings import warn_of_empty, warn_of_means
-from dctutor.checkpoint import Checkpoint
 from dctutor.devices import plain_modes
-from dctutor.fitted import Fitted, Floats
+from dctutor.estimator import persistence as saving
+from dctutor.estimator._warnings import warn_of_empty, warn_of_means
+from dctutor.estimator.prediction import Fitted, Floats
 from dctutor.training import Loop
+from dctutor.training.checkpoint import Checkpoint
 
 __all__ = ["DeepClusterer"]
 

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from dctutor.devices import first_weights, resolve_device, resolve_precision
+from dctutor.devices import initial_weights, resolve_device, resolve_precision
 from dctutor.snapshots import from_tensors, to_tensors
 from dctutor.storage import FileFormatError, raw_bytes, read_file, write_file
 
@@ -116,7 +116,7 @@ def _untrained(method: Any, facts: Mapping[str, Any]) -> tuple[Any, nn.Module]:
     estimator._fitted_with = facts["parameters"]
     shape = facts["image_shape_"]
     estimator.image_shape_ = None if shape is None else tuple(shape)
-    with first_weights(0):  # to be replaced
+    with initial_weights(0):  # to be replaced
         return estimator, estimator._build_network(facts["n_features_in_"])
 
 

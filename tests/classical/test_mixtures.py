@@ -7,7 +7,7 @@ from scipy.special import softmax
 from sklearn.cluster import KMeans
 from sklearn.mixture import GaussianMixture
 
-from dctutor.mixtures import round_mixture
+from dctutor.classical.mixtures import spherical_mixture
 
 rng = np.random.default_rng(0)
 X = np.concatenate([rng.normal(at, 0.5, (n, 2)) for at, n in ((0, 30), (2, 10), (-2, 5))])
@@ -15,7 +15,7 @@ START = X[[0, 35, 42]]
 
 
 def test_without_variance_and_prior_it_is_k_means():
-    found = round_mixture(X, START)
+    found = spherical_mixture(X, START)
     expected = KMeans(3, init=START, n_init=1, tol=0).fit(X)
     np.testing.assert_allclose(found.centers, expected.cluster_centers_)
     assert np.array_equal(found.gamma.argmax(1), expected.labels_)
@@ -23,7 +23,7 @@ def test_without_variance_and_prior_it_is_k_means():
 
 
 def test_responsibilities_are_the_posterior_of_equal_round_components():
-    found = round_mixture(X, START, variance=0.4)
+    found = spherical_mixture(X, START, variance=0.4)
     mixture = GaussianMixture(3, covariance_type="spherical")
     mixture.means_, mixture.weights_ = found.centers, np.full(3, 1 / 3)
     mixture.precisions_cholesky_ = np.full(3, 0.4**-0.5)
@@ -36,7 +36,7 @@ def test_responsibilities_are_the_posterior_of_equal_round_components():
 @pytest.mark.parametrize("variance", [0.0, 0.3])
 @pytest.mark.parametrize("alpha", [1.03, 1.3])
 def test_responsibilities_minimise_the_objective(alpha, variance):
-    found = round_mixture(X, START, alpha=alpha, variance=variance)
+    found = spherical_mixture(X, START, alpha=alpha, variance=variance)
     assert np.diff(found.objective).max() < 1e-8
     cost = ((X[:, None] - found.centers) ** 2).sum(2) / 2
 
@@ -51,7 +51,7 @@ def test_responsibilities_minimise_the_objective(alpha, variance):
 
 
 def test_the_prior_evens_the_shares():
-    shares = [round_mixture(X, START, alpha=alpha).gamma.mean(0) for alpha in (1.0, 1.3, 30.0)]
+    shares = [spherical_mixture(X, START, alpha=alpha).gamma.mean(0) for alpha in (1.0, 1.3, 30.0)]
     assert shares[0].min() < shares[1].min() < shares[2].min()
     assert shares[2].min() > 0.32
 
@@ -68,13 +68,13 @@ def test_the_prior_evens_the_shares():
 )
 def test_bad_input_is_named(changes, message):
     with pytest.raises(ValueError, match=message):
-        round_mixture(**{"X": X, "centers": START} | changes)
+        spherical_mixture(**{"X": X, "centers": START} | changes)
 
 
 @pytest.mark.parametrize(("alpha", "variance"), [(1.0, 0.0), (1.0, 0.3), (1.03, 0.0), (1.3, 0.3)])
 def test_the_origin_does_not_matter(alpha, variance):
-    near = round_mixture(X, START, alpha=alpha, variance=variance)
-    far = round_mixture(X + 1e4, START + 1e4, alpha=alpha, variance=variance)
+    near = spherical_mixture(X, START, alpha=alpha, variance=variance)
+    far = spherical_mixture(X + 1e4, START + 1e4, alpha=alpha, variance=variance)
     np.testing.assert_allclose(far.centers - 1e4, near.centers, atol=1e-5)
     np.testing.assert_allclose(far.gamma, near.gamma, atol=1e-5)
     np.testing.assert_allclose(far.objective, near.objective, rtol=1e-6)
@@ -84,25 +84,25 @@ def test_the_origin_does_not_matter(alpha, variance):
 def test_the_objective_does_not_rise_under_a_strong_prior(alpha):
     source = np.random.default_rng(0)
     x = source.normal(size=(100, 2))
-    found = round_mixture(x, x[:5], alpha=alpha)
+    found = spherical_mixture(x, x[:5], alpha=alpha)
     assert np.diff(found.objective).max() < 1e-6
 
 
 def test_the_responsibilities_are_those_of_the_centroids_that_are_returned():
-    found = round_mixture(X, START, variance=0.4, max_iter=1)
+    found = spherical_mixture(X, START, variance=0.4, max_iter=1)
     logits = -((X[:, None] - found.centers) ** 2).sum(2) / 0.8
     np.testing.assert_allclose(found.gamma, softmax(logits, axis=1), atol=1e-9)
 
 
 def test_a_prior_comes_with_a_least_variance():
     scatter = np.square(X - X.mean(0)).sum(1).mean()
-    bare, floor = (round_mixture(X, START, alpha=1.3, variance=v).gamma for v in (0.0, 5e-5 * scatter))
+    bare, floor = (spherical_mixture(X, START, alpha=1.3, variance=v).gamma for v in (0.0, 5e-5 * scatter))
     np.testing.assert_allclose(bare, floor, atol=1e-6)
 
 
 def test_it_ends_when_the_centroids_rest():
-    assert len(round_mixture(X, START, tol=1e9).objective) == 1
-    steps = len(round_mixture(X, START).objective)
+    assert len(spherical_mixture(X, START, tol=1e9).objective) == 1
+    steps = len(spherical_mixture(X, START).objective)
     assert 1 < steps < 300
     with pytest.raises(TypeError, match=r"^tol: expected a number"):
-        round_mixture(X, START, tol="small")
+        spherical_mixture(X, START, tol="small")

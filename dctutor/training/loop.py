@@ -16,10 +16,10 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from tqdm import tqdm
 
-from dctutor.checkpoint import Checkpoint, pack, unpack
 from dctutor.schedules import Schedule
 from dctutor.snapshots import from_tensors, to_tensors
-from dctutor.workspace import Workspace
+from dctutor.training.checkpoint import Checkpoint, pack, unpack
+from dctutor.training.workspace import Workspace
 
 __all__ = ["Loop"]
 

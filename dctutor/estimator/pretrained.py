@@ -10,9 +10,9 @@ from torch import nn
 from dctutor._validation import check_integer, check_number, check_sizes
 from dctutor.architectures import Autoencoder
 from dctutor.architectures._layers import check_weight_init
-from dctutor.architectures.pretraining import pretrain
 from dctutor.estimator import DeepClusterer
 from dctutor.training import Loop
+from dctutor.training.pretraining import pretrain
 
 __all__ = ["PretrainedClusterer"]
 

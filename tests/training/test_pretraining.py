@@ -3,9 +3,10 @@ import pytest
 import torch
 
 from dctutor.architectures import Autoencoder
-from dctutor.architectures.pretraining import mask, pretrain
+from dctutor.augmentation import mask
 from dctutor.losses import reconstruction
 from dctutor.training import Loop
+from dctutor.training.pretraining import pretrain
 
 
 def seeded(seed=0):

@@ -10,14 +10,14 @@ from sklearn.utils import check_array
 
 from dctutor._validation import check_integer, check_number
 
-__all__ = ["RoundMixture", "round_mixture"]
+__all__ = ["SphericalMixture", "spherical_mixture"]
 
 Array = NDArray[np.float64]
 _EXACT = {"ftol": 1e-15, "gtol": 1e-10, "maxiter": 2000}
 
 
-class RoundMixture(NamedTuple):
-    """What `round_mixture` found.
+class SphericalMixture(NamedTuple):
+    """What `spherical_mixture` found.
 
     Attributes
     ----------
@@ -34,7 +34,7 @@ class RoundMixture(NamedTuple):
     objective: list[float]
 
 
-def round_mixture(
+def spherical_mixture(
     X: ArrayLike,
     centers: ArrayLike,
     *,
@@ -42,7 +42,7 @@ def round_mixture(
     variance: float = 0.0,
     max_iter: int = 300,
     tol: float = 1e-6,
-) -> RoundMixture:
+) -> SphericalMixture:
     r"""Fit the mixture that makes a clustering module's assumptions, by alternating minimisation.
 
     .. math:: \frac{1}{n d} \sum_{ik} \gamma_{ik} \left[ \lVert x_i - \mu_k \rVert^2
@@ -69,7 +69,7 @@ def round_mixture(
 
     Returns
     -------
-    RoundMixture
+    SphericalMixture
         Centroids, responsibilities and the objective at each step.
 
     Raises
@@ -116,7 +116,7 @@ def round_mixture(
         step, mu = np.abs(moved - mu).max(), moved
         if step <= tol * np.abs(mu).max():
             break
-    return RoundMixture(mu + origin, expectation(mu, u)[1], trace)
+    return SphericalMixture(mu + origin, expectation(mu, u)[1], trace)
 
 
 def _responsibilities(cost: Array, tau: float) -> tuple[Array, Array]:

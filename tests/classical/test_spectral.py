@@ -6,8 +6,8 @@ import torch
 from scipy.linalg import subspace_angles
 from scipy.sparse.linalg import svds
 
+from dctutor.classical.spectral import cluster_subspaces, keep_largest, memberships, spectral_labels, subspace_affinity
 from dctutor.metrics import clustering_accuracy
-from dctutor.subspaces import cluster_subspaces, keep_largest, memberships, spectral_labels, subspace_affinity
 
 RNG = np.random.default_rng(0)
 

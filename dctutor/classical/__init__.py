@@ -1,0 +1,29 @@
+"""Clustering without a network: what the methods start from, and what they are compared with."""
+
+from dctutor.classical.kmeans import kmeans, kmeans_labels, nearest
+from dctutor.classical.mixtures import SphericalMixture, spherical_mixture
+from dctutor.classical.neighbours import NeighbourGraph, neighbour_graph
+from dctutor.classical.spectral import (
+    cluster_subspaces,
+    keep_largest,
+    memberships,
+    spectral_labels,
+    subspace_affinity,
+)
+from dctutor.classical.ward import ward
+
+__all__ = [
+    "NeighbourGraph",
+    "SphericalMixture",
+    "cluster_subspaces",
+    "keep_largest",
+    "kmeans",
+    "kmeans_labels",
+    "memberships",
+    "nearest",
+    "neighbour_graph",
+    "spectral_labels",
+    "spherical_mixture",
+    "subspace_affinity",
+    "ward",
+]
