@@ -1,18 +1,20 @@
-"""Networks that the methods are built on (survey section 2).
+"""Networks that the methods are built on (survey section 2), and the heads that turn a code into clusters.
 
-Their first weights come from torch's global generator: `dctutor.training.Loop.build` seeds it, and puts it back.
+Networks `encode` inputs, flat or as images, to one tensor, and `decode` where they can; heads `assign` codes to
+clusters. Initial weights come from torch's global generator, except within `dctutor.training.Loop.build`, which draws
+from its seed.
 """
 
 from dctutor.architectures.autoencoder import Autoencoder
 from dctutor.architectures.bounded_autoencoder import BoundedAutoencoder
-from dctutor.architectures.clustering_module import CentredMixtureModule, MixtureAutoencoder, MixtureModule
 from dctutor.architectures.cnn import CNN, TransposedCNN
 from dctutor.architectures.convolutional_autoencoder import ConvolutionalAutoencoder
 from dctutor.architectures.fully_convolutional import FullyConvolutionalAutoencoder
 from dctutor.architectures.gan import ConvolutionalDiscriminator, ConvolutionalGenerator, Discriminator, Generator
+from dctutor.architectures.heads import Fuzzy, Head, Mixture, Softmax, StudentT, Subspaces
+from dctutor.architectures.identity import Identity
 from dctutor.architectures.mlp import MLP
 from dctutor.architectures.self_expression import SelfExpression
-from dctutor.architectures.softmax_autoencoder import SoftmaxAutoencoder
 from dctutor.architectures.vae import VAE, ConvolutionalVAE
 
 __all__ = [
@@ -21,17 +23,20 @@ __all__ = [
     "VAE",
     "Autoencoder",
     "BoundedAutoencoder",
-    "CentredMixtureModule",
     "ConvolutionalAutoencoder",
     "ConvolutionalDiscriminator",
     "ConvolutionalGenerator",
     "ConvolutionalVAE",
     "Discriminator",
     "FullyConvolutionalAutoencoder",
+    "Fuzzy",
     "Generator",
-    "MixtureAutoencoder",
-    "MixtureModule",
+    "Head",
+    "Identity",
+    "Mixture",
     "SelfExpression",
-    "SoftmaxAutoencoder",
+    "Softmax",
+    "StudentT",
+    "Subspaces",
     "TransposedCNN",
 ]

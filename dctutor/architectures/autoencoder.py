@@ -15,8 +15,7 @@ __all__ = ["Autoencoder"]
 class Autoencoder(nn.Module):
     """A symmetric stack of dense layers: d - widths - d, ReLU between them.
 
-    The embedding and the output are linear: a ReLU there would forbid negative values (Xie et al.
-    2016, section 3.2).
+    The embedding and the output are linear: a ReLU there would forbid negative values (Xie et al. 2016, section 3.2).
 
     Parameters
     ----------
@@ -27,6 +26,8 @@ class Autoencoder(nn.Module):
     weight_init : {"glorot", "pytorch"}, default "glorot"
         First weights: Glorot & Bengio's (2010) with zero biases, as in the Keras code of Guo et al. (2017, IDEC); or
         what `torch.nn.Linear` draws, both uniform within 1 / sqrt(inputs), which is about half as much in most layers.
+    code_activation : callable, optional
+        Applied to the embedding, such as `torch.tanh`; linear by default.
 
     Attributes
     ----------
@@ -42,12 +43,17 @@ class Autoencoder(nn.Module):
     """
 
     def __init__(
-        self, n_features: int, widths: Sequence[int] = (500, 500, 2000, 10), weight_init: str = "glorot"
+        self,
+        n_features: int,
+        widths: Sequence[int] = (500, 500, 2000, 10),
+        weight_init: str = "glorot",
+        *,
+        code_activation: Activation = unchanged,
     ) -> None:
         super().__init__()
         check_weight_init(weight_init)
         sizes = [check_integer("n_features", n_features, minimum=1), *check_sizes("widths", widths)]
-        self.embedding_dim = sizes[-1]
+        self.embedding_dim, self.code_activation = sizes[-1], code_activation
         self.encoder = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(sizes))
         self.decoder = nn.ModuleList(nn.Linear(b, a) for a, b in reversed(list(pairwise(sizes))))
         if weight_init == "glorot":
@@ -61,18 +67,18 @@ class Autoencoder(nn.Module):
         x : Tensor of shape (n, d)
             Inputs.
         corrupt : callable, optional
-            Damages what goes into every layer but the last, such as dropout; by default nothing does.
+            Damages the input of every layer except the last, such as dropout; by default nothing does.
 
         Returns
         -------
         list of Tensor
-            One of shape (n, width) a layer; the last is the embedding.
+            One per layer, of shape (n, width); the last is the embedding.
         """
         outputs = []
         for layer in self.encoder[:-1]:
             x = layer(corrupt(x)).relu()
             outputs.append(x)
-        outputs.append(full_precision(self.encoder[-1], x))
+        outputs.append(self.code_activation(full_precision(self.encoder[-1], x)))
         return outputs
 
     def encode(self, x: Float[Tensor, "n d"]) -> Float[Tensor, "n p"]:

@@ -16,8 +16,7 @@ __all__ = ["BoundedAutoencoder"]
 class BoundedAutoencoder(nn.Module):
     """Dense layers with ReLU, then tanh, in the encoder; tanh in the decoder, and a sigmoid at its end (Lu & Li 2021).
 
-    Codes lie in [0, 1) and reconstructions in (0, 1). So do inputs, after the smallest value of the training data was
-    mapped to 0 and the largest to 1: see `adapt`.
+    Inputs lie in [0, 1], codes in [0, 1) and reconstructions in (0, 1).
 
     Parameters
     ----------
@@ -33,17 +32,12 @@ class BoundedAutoencoder(nn.Module):
         Width p of the code.
     encoder, decoder : nn.ModuleList
         Their dense layers, in the order in which data passes them.
-    low, span : Tensor of shape ()
-        The smallest value of the training data, and how far above it the largest lies; 0 and 1 at first.
 
     Raises
     ------
     ValueError
         If a width is not positive, or there is none.
     """
-
-    low: Tensor
-    span: Tensor
 
     def __init__(self, n_features: int, widths: Sequence[int] = (512, 256, 128, 64, 32, 16, 10)) -> None:
         super().__init__()
@@ -52,8 +46,6 @@ class BoundedAutoencoder(nn.Module):
         back = [sizes[-1], (sizes[-1] + sizes[-2]) // 2, *reversed(sizes[:-1])]
         self.encoder = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(sizes))
         self.decoder = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(back))
-        self.register_buffer("low", torch.tensor(0.0))
-        self.register_buffer("span", torch.tensor(1.0))
         for layer in (*self.encoder, *self.decoder):
             # The usual gain for a ReLU. With less, so many layers pass on too little to be trained.
             nn.init.kaiming_uniform_(layer.get_parameter("weight"), nonlinearity="relu")
@@ -61,7 +53,7 @@ class BoundedAutoencoder(nn.Module):
 
     @torch.no_grad()
     def adapt(self, x: Float[Tensor, "n d"]) -> None:
-        """Take over the range of the training data, and choose the encoder's first biases for them.
+        """Choose the encoder's initial biases for training data.
 
         Inputs are never negative, and no unit's output is. Without a bias most units of a deep layer are therefore on
         for all samples or off for all; those of the code would say nothing, and a ReLU that is always off never learns.
@@ -70,24 +62,16 @@ class BoundedAutoencoder(nn.Module):
         Parameters
         ----------
         x : Tensor of shape (n, d)
-            The training data. Where all values are equal, they become 0.
+            The training data, in [0, 1].
         """
-        self.low.copy_(x.min())
-        span = x.max() - self.low
-        self.span.copy_(torch.where(span > 0, span, torch.ones_like(span)))
-        x = self.to_unit(x)
         for layer in self.encoder:
             x = layer(x)
             layer.get_parameter("bias").sub_(x.mean(0))
             x = (x - x.mean(0)).relu().tanh()
 
-    def to_unit(self, x: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
-        """Map inputs to [0, 1]; what lies outside the range of the training data, to its ends."""
-        return ((x - self.low) / self.span).clamp(0, 1)
-
     def layer_outputs(self, x: Float[Tensor, "n d"]) -> list[Float[Tensor, "n width"]]:
-        """Activations of every layer of the encoder; the last is the code, in float32 also under autocast."""
-        outputs, x = [], self.to_unit(x)
+        """Activations of every layer of the encoder; the last is the code, in float32 even under autocast."""
+        outputs = []
         for layer in self.encoder[:-1]:
             x = layer(x).relu().tanh()
             outputs.append(x)
@@ -98,16 +82,12 @@ class BoundedAutoencoder(nn.Module):
         """Embed inputs: z = f(x)."""
         return self.layer_outputs(x)[-1]
 
-    def rebuild(self, z: Float[Tensor, "n p"]) -> Float[Tensor, "n d"]:
-        """Reconstruct inputs that were mapped to [0, 1]."""
+    def decode(self, z: Float[Tensor, "n p"]) -> Float[Tensor, "n d"]:
+        """Reconstruct inputs, in (0, 1): g(z)."""
         for layer in self.decoder[:-1]:
             z = layer(z).tanh()
         return self.decoder[-1](z).sigmoid()
 
-    def decode(self, z: Float[Tensor, "n p"]) -> Float[Tensor, "n d"]:
-        """Reconstruct inputs in their own units: g(z)."""
-        return self.low + self.span * self.rebuild(z)
-
     def forward(self, x: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
-        """Reconstruct inputs in their own units: g(f(x))."""
+        """Reconstruct inputs: g(f(x))."""
         return self.decode(self.encode(x))

@@ -35,6 +35,8 @@ class CNN(nn.Module):
 
     Attributes
     ----------
+    image_shape : (C, H, W)
+        Shape of an input.
     embedding_dim : int
         Width p of the output.
     convolutions, norms : nn.ModuleList
@@ -60,6 +62,7 @@ class CNN(nn.Module):
     ) -> None:
         super().__init__()
         inputs, height, width = check_image(image_shape, kernel_size)
+        self.image_shape = (inputs, height, width)
         self.embedding_dim = check_integer("embedding_dim", embedding_dim, minimum=1)
         self.activation = activation
         self.convolutions, self.norms = nn.ModuleList(), nn.ModuleList()
@@ -70,32 +73,30 @@ class CNN(nn.Module):
         self.head = nn.Linear(inputs * height * width, embedding_dim)
         glorot(self)
 
-    def layer_outputs(
-        self, x: Float[Tensor, "n C H W"], corrupt: Activation = unchanged
-    ) -> list[Float[Tensor, "n ..."]]:
+    def layer_outputs(self, x: Float[Tensor, "n ..."], corrupt: Activation = unchanged) -> list[Float[Tensor, "n ..."]]:
         """Activations of every layer, for features and for losses between layers.
 
         Parameters
         ----------
-        x : Tensor of shape (n, C, H, W)
-            Images.
+        x : Tensor of shape (n, C, H, W) or (n, d)
+            Images, which may be flat.
         corrupt : callable, optional
-            Damages what goes into every convolution, such as dropout; by default nothing does.
+            Damages the input of every convolution, such as dropout; by default nothing does.
 
         Returns
         -------
         list of Tensor
             The feature maps of each convolution, of shape (n, maps, height, width), then the dense output
-            of shape (n, p), in float32 also under autocast.
+            of shape (n, p), in float32 even under autocast.
         """
-        outputs = []
+        outputs, x = [], x.reshape(len(x), *self.image_shape)
         for convolution, norm in zip(self.convolutions, self.norms, strict=True):
             x = self.activation(norm(convolution(corrupt(x))))
             outputs.append(x)
         outputs.append(full_precision(self.head, x.flatten(1)))
         return outputs
 
-    def forward(self, x: Float[Tensor, "n C H W"]) -> Float[Tensor, "n p"]:
+    def forward(self, x: Float[Tensor, "n ..."]) -> Float[Tensor, "n p"]:
         """Output of the dense layer."""
         return self.layer_outputs(x)[-1]
 

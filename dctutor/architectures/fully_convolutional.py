@@ -48,7 +48,7 @@ class FullyConvolutionalAutoencoder(nn.Module):
         super().__init__()
         channels, kernel_sizes = check_sizes("channels", channels), check_sizes("kernel_sizes", kernel_sizes)
         if len(kernel_sizes) != len(channels):
-            raise ValueError(f"kernel_sizes: expected {len(channels)}, one a convolution, got {kernel_sizes}")
+            raise ValueError(f"kernel_sizes: expected {len(channels)}, one per convolution, got {kernel_sizes}")
         self.encoder, self.decoder = nn.ModuleList(), nn.ModuleList()
         shape = self.image_shape = check_image(image_shape, 1)
         for maps, kernel in zip(channels, kernel_sizes, strict=True):
@@ -74,7 +74,7 @@ class FullyConvolutionalAutoencoder(nn.Module):
         Returns
         -------
         list of Tensor
-            One of shape (n, width) a convolution; the last is the code, in float32 also under autocast.
+            One per convolution, of shape (n, width); the last is the code, in float32 even under autocast.
         """
         outputs, maps = [], x.reshape(len(x), *self.image_shape)
         for convolution in self.encoder[:-1]:
@@ -113,6 +113,6 @@ class FullyConvolutionalAutoencoder(nn.Module):
             maps = convolution(maps).relu()
         return self.decoder[-1](maps).flatten(1)
 
-    def forward(self, x: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
-        """Reconstruct images, flattened: g(f(x))."""
-        return self.decode(self.encode(x))
+    def forward(self, x: Float[Tensor, "n ..."]) -> Float[Tensor, "n ..."]:
+        """Reconstruct images, in the shape in which they came: g(f(x))."""
+        return self.decode(self.encode(x)).reshape(x.shape)

@@ -136,7 +136,7 @@ class ConvolutionalGenerator(nn.Module):
         _dcgan_weights(self)
 
     def forward(self, noise: Float[Tensor, "n p"]) -> Float[Tensor, "n C H W"]:
-        """Images, one a row of noise. In training mode the other rows of the batch have a say."""
+        """Images, one per row of noise. In training mode each depends on the other rows of the batch."""
         return self.body(noise).sigmoid()
 
 
@@ -180,6 +180,6 @@ class ConvolutionalDiscriminator(nn.Module):
         self.body = CNN(image_shape, channels, n_outputs, kernel_size=kernel_size, batch_norm=True, activation=_leaky)
         _dcgan_weights(self)
 
-    def forward(self, x: Float[Tensor, "n C H W"]) -> Float[Tensor, "n outputs"]:
+    def forward(self, x: Float[Tensor, "n ..."]) -> Float[Tensor, "n outputs"]:
         """Logits: the larger, the more real."""
         return self.body(x)

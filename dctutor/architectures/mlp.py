@@ -56,7 +56,7 @@ class MLP(nn.Module):
         Returns
         -------
         list of Tensor
-            One of shape (n, width) a layer; the last is the output, in float32 also under autocast.
+            One per layer, of shape (n, width); the last is the output, in float32 even under autocast.
         """
         outputs = []
         for layer in self.layers[:-1]:

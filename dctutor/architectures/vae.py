@@ -20,21 +20,25 @@ class _Variational(nn.Module):
         super().__init__()
         self.encoder, self.decoder, self.embedding_dim = encoder, decoder, embedding_dim
 
-    def encode(self, x: Float[Tensor, "n ..."]) -> tuple[Float[Tensor, "n p"], Float[Tensor, "n p"]]:
+    def posterior(self, x: Float[Tensor, "n ..."]) -> tuple[Float[Tensor, "n p"], Float[Tensor, "n p"]]:
         """Mean and log-variance of the normal distribution q(z | x), independent in each dimension."""
         mean, log_variance = self.encoder(x).chunk(2, dim=1)
         return mean, log_variance
+
+    def encode(self, x: Float[Tensor, "n ..."]) -> Float[Tensor, "n p"]:
+        """Embed inputs: the mean of q(z | x)."""
+        return self.posterior(x)[0]
 
     @staticmethod
     def sample(
         mean: Float[Tensor, "n p"], log_variance: Float[Tensor, "n p"], generator: torch.Generator
     ) -> Float[Tensor, "n p"]:
-        """Draw one code a sample, so that gradients reach mean and variance (Kingma & Welling 2014, 2.4).
+        """Draw one code per sample, so that gradients reach mean and variance (Kingma & Welling 2014, 2.4).
 
         Parameters
         ----------
         mean, log_variance : Tensor of shape (n, p)
-            What `encode` returned.
+            What `posterior` returned.
         generator : torch.Generator
             Source of the randomness, on the device of ``mean``.
 
@@ -46,16 +50,17 @@ class _Variational(nn.Module):
         noise = torch.randn(mean.shape, generator=generator, device=mean.device, dtype=mean.dtype)
         return mean + (log_variance / 2).exp() * noise
 
-    def decode(self, z: Float[Tensor, "n p"]) -> Float[Tensor, "n ..."]:
-        """Parameters of p(x | z), one an entry: means if it is normal, logits if it is Bernoulli."""
-        return self.decoder(z)
+    def decode(self, z: Float[Tensor, "n p"]) -> Float[Tensor, "n d"]:
+        """Parameters of p(x | z), flat, one per entry of x: means if it is normal, logits if it is Bernoulli."""
+        return self.decoder(z).flatten(1)
 
     def forward(
         self, x: Float[Tensor, "n ..."], generator: torch.Generator
     ) -> tuple[Float[Tensor, "n ..."], Float[Tensor, "n p"], Float[Tensor, "n p"]]:
         """What the two terms of the bound need: the decoded sample, and the mean and log-variance behind it."""
-        mean, log_variance = self.encode(x)
-        return self.decode(self.sample(mean, log_variance, generator)), mean, log_variance
+        mean, log_variance = self.posterior(x)
+        decoded = self.decode(self.sample(mean, log_variance, generator))
+        return decoded.reshape(x.shape), mean, log_variance
 
 
 class VAE(_Variational):

@@ -1,12 +1,12 @@
 """Clustering without a network: what the methods start from, and what they are compared with."""
 
 from dctutor.classical.kmeans import kmeans, kmeans_labels, nearest
+from dctutor.classical.means import weighted_means
 from dctutor.classical.mixtures import SphericalMixture, spherical_mixture
 from dctutor.classical.neighbours import NeighbourGraph, neighbour_graph
 from dctutor.classical.spectral import (
     cluster_subspaces,
     keep_largest,
-    memberships,
     spectral_labels,
     subspace_affinity,
 )
@@ -19,11 +19,11 @@ __all__ = [
     "keep_largest",
     "kmeans",
     "kmeans_labels",
-    "memberships",
     "nearest",
     "neighbour_graph",
     "spectral_labels",
     "spherical_mixture",
     "subspace_affinity",
     "ward",
+    "weighted_means",
 ]

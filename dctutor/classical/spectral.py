@@ -5,17 +5,14 @@ An affinity is an n x n table, so memory grows with the square of n.
 """
 
 import numpy as np
-import torch
-from jaxtyping import Float
 from numpy.typing import ArrayLike, NDArray
 from sklearn.cluster import SpectralClustering
 from threadpoolctl import threadpool_limits
-from torch import Tensor
 
 from dctutor._inputs import check_table
 from dctutor._validation import check_integer, check_number
 
-__all__ = ["cluster_subspaces", "keep_largest", "memberships", "spectral_labels", "subspace_affinity"]
+__all__ = ["cluster_subspaces", "keep_largest", "spectral_labels", "subspace_affinity"]
 
 Array = NDArray[np.floating]
 
@@ -142,31 +139,3 @@ def cluster_subspaces(z: ArrayLike, labels: ArrayLike, n_clusters: int, subspace
         found = directions[:dim][sizes[:dim] > least]
         bases[k, : len(found)] = found
     return bases
-
-
-def memberships(z: Float[Tensor, "n p"], bases: Float[Tensor, "k d p"]) -> Float[Tensor, "n k"]:
-    r"""Soft assignment of codes to subspaces, by the angle between the two.
-
-    .. math:: q_{ik} = \frac{1 / r_{ik}^2}{\sum_j 1 / r_{ij}^2}, \qquad
-              r_{ik} = \frac{\lVert z_i - B_k^T B_k z_i \rVert}{\lVert z_i \rVert}
-
-    These are the memberships of fuzzy c-means (fuzzifier 2), with distances to subspaces in place of centres.
-
-    Parameters
-    ----------
-    z : Tensor of shape (n, p)
-        Codes.
-    bases : Tensor of shape (k, d, p)
-        Orthonormal rows for each subspace, as `cluster_subspaces` gives them.
-
-    Returns
-    -------
-    Tensor of shape (n, k)
-        Rows sum to 1. A code of zero length belongs to all subspaces alike.
-    """
-    z = torch.nan_to_num(z)
-    z = z / z.abs().amax(1, keepdim=True).clamp_min(torch.finfo(z.dtype).tiny)
-    z = z / torch.linalg.vector_norm(z, dim=1, keepdim=True).clamp_min(torch.finfo(z.dtype).tiny)
-    residual = torch.stack([(z - z @ basis.T @ basis).square().sum(1) for basis in bases], dim=1)
-    closeness = 1 / residual.clamp_min(torch.finfo(z.dtype).eps ** 2)
-    return closeness / closeness.sum(1, keepdim=True)

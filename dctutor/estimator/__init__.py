@@ -1,6 +1,32 @@
 """The scikit-learn estimator that every method of the book is, and what a method of your own builds on."""
 
-from dctutor.estimator.base import DeepClusterer
+from dctutor.estimator.base import DeepClusterer, Trained
+from dctutor.estimator.parameters import (
+    Count,
+    Fraction,
+    NonNegative,
+    Positive,
+    PositiveFraction,
+    ProperFraction,
+    Range,
+    Sizes,
+    Whole,
+)
 from dctutor.estimator.pretrained import PretrainedClusterer
+from dctutor.estimator.scaling import Scaling
 
-__all__ = ["DeepClusterer", "PretrainedClusterer"]
+__all__ = [
+    "Count",
+    "DeepClusterer",
+    "Fraction",
+    "NonNegative",
+    "Positive",
+    "PositiveFraction",
+    "PretrainedClusterer",
+    "ProperFraction",
+    "Range",
+    "Scaling",
+    "Sizes",
+    "Trained",
+    "Whole",
+]

@@ -1,10 +1,10 @@
-"""The scikit-learn estimator that every method of the book is."""
+"""The scikit-learn estimator that every method of the book is: its arguments, its fit, and every hook of a method."""
 
-import numbers
 import os
 from abc import ABC, abstractmethod
-from dataclasses import KW_ONLY, dataclass
-from typing import Any, ClassVar, Self
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import torch
@@ -12,117 +12,153 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
 from dctutor._inputs import as_array, image_shape, shape_of
-from dctutor._validation import check_integer, check_number, known_labels, seed_of, unchanged_on_error
+from dctutor.architectures import StudentT
+from dctutor.classical import weighted_means
 from dctutor.devices import plain_modes
-from dctutor.estimator import persistence as saving
-from dctutor.estimator._warnings import warn_of_empty, warn_of_means
-from dctutor.estimator.prediction import Fitted, Floats
-from dctutor.training import Loop
+from dctutor.estimator import persistence
+from dctutor.estimator._checks import known_labels, seed_of, unchanged_on_error, warn_of_empty, warn_of_means
+from dctutor.estimator.parameters import Count, NonNegative, check_arguments
+from dctutor.estimator.persistence import Saved
+from dctutor.estimator.prediction import Fitted
+from dctutor.estimator.scaling import Rule, Scaling
 from dctutor.training.checkpoint import Checkpoint
+from dctutor.training.loop import Loop
+from dctutor.training.processes import Processes
 
-__all__ = ["DeepClusterer"]
+__all__ = ["DeepClusterer", "Trained"]
+
+
+@dataclass
+class Trained:
+    """What a method's `DeepClusterer._train` returns.
+
+    Attributes
+    ----------
+    network : nn.Module
+        The trained network. It has ``encode``, and ``decode`` if it can reconstruct.
+    head : nn.Module or None
+        What ``assign``-s codes to clusters, as `DeepClusterer._build_head` makes it; None is the default head,
+        Student's t, around ``centers``.
+    centers : Tensor of shape (K, p) or None
+        Cluster centres in the embedding; by default those of the head, or the means of the embedding, weighted by the
+        soft assignments.
+    labels : array of shape (n,) or None
+        Clusters of the training data; by default the most probable ones.
+    arrays : dict of str to array
+        More fitted attributes, which are saved with the model; their names end in an underscore.
+    """
+
+    network: nn.Module
+    head: nn.Module | None = None
+    centers: Tensor | None = None
+    labels: Tensor | NDArray[np.int64] | None = None
+    arrays: Mapping[str, Tensor | NDArray[Any]] = field(default_factory=dict)
 
 
 # A dataclass writes the constructor that scikit-learn asks for: arguments stored as given, nothing else.
 @dataclass(eq=False, repr=False)
-class DeepClusterer(Fitted, ABC):
+class DeepClusterer(Saved, Fitted, ABC):
     """Base of all methods: data in, labels out; devices, saving and snapshots in between.
 
-    A method adds its own arguments, checks them in `_check_params`, makes its network in
+    A method declares its own arguments with their ranges (`dctutor.estimator.parameters`), makes its network in
     `_build_network`, and trains it in `_train`.
 
     Parameters
     ----------
     n_clusters : int, default=10
         Number of clusters, K.
+    image_shape : (C, H, W) or None, default=None
+        Shape of one sample, if ``X`` holds flat images. Only methods with convolutions need it.
     batch_size : int, default=256
-        Samples a training step; where it exceeds the data, all of them.
+        Samples per training step; all of them if there are fewer.
     device : str, default="auto"
-        CUDA, then MPS, then the CPU; or a PyTorch device name.
+        CUDA, then MPS, then the CPU; or the name of a PyTorch device.
     precision : {"auto", "float32", "bfloat16"}, default="auto"
-        ``"auto"`` takes bfloat16 for the network where the processor multiplies it natively. Losses
-        and cluster statistics are always float32.
+        ``"auto"`` takes bfloat16 for the network if the processor multiplies it natively. Losses and cluster statistics
+        are always float32.
     random_state : int, RandomState instance or None, default=None
-        An int makes two fits on one machine agree bit for bit. The global random state is never touched.
+        An int makes two fits on one machine, with as many threads, agree bit for bit. The global random state is left
+        as it is.
     verbose : bool, default=True
         Show a progress bar for each phase that lasts longer than a second.
     checkpoint : path-like or None, default=None
-        A file to keep the state of training in. A fit that finds its own checkpoint there goes on
-        from it, and ends with the labels of one never interrupted. One file serves one fit: it stays when that has
-        ended, and gives its result to the same fit, also to one without a seed. Any other fit is refused.
+        A file to keep the state of training in. A fit that finds its own checkpoint there goes on from it, and ends
+        with the labels of one never interrupted. One file serves one fit: it stays when that has ended, and gives its
+        result to the same fit, including one without a seed. Any other fit is refused.
     checkpoint_seconds : float, default=30
         The least time between two writes of it, which come after whole epochs. An interruption costs what was trained
         since the last one.
     snapshot_every : int or None, default=None
         Record the embedding of up to 1,000 samples every so many epochs.
+    on_epoch : callable or None, default=None
+        Called with the `dctutor.training.Loop` after every epoch, for logging or pruning: ``loop.phase``,
+        ``loop.epoch`` and ``loop.history`` say where it is. If it returns True, the phase ends; what it raises ends the
+        fit. It is not saved with the model.
 
     Attributes
     ----------
     labels_ : ndarray of shape (n,)
         Cluster of each training sample.
-    cluster_centers_ : ndarray of shape (n_clusters, p)
+    cluster_centers_ : ndarray of shape (K, p)
         Centres in the embedding.
     network_ : nn.Module
-        The trained network. It sees inputs times ``scale_``.
-    scale_ : float
-        Brings the mean square of the training data to 1 (Xie et al. 2016, section 4.2).
+        The trained network, from scaled inputs to the embedding: ``network_.encode``. It sees ``scaling_.apply(X)``.
+    head_ : nn.Module
+        From the embedding to soft assignments: ``head_.assign``.
+    scaling_ : Scaling
+        How inputs are scaled: ``apply`` and ``undo``, ``shift`` and ``factor``.
     history_ : dict of str to dict of str to list
-        A table a phase of training: ``"epoch"`` and the mean of each loss, with the share of labels ``"changed"`` in
-        some. A table whose name has a slash is not one of epochs, such as ``"cluster/refresh"``: one row a new target.
+        One table per phase of training: ``"epoch"`` and the mean of each loss; some have ``"changed"``, the fraction of
+        labels that changed. A table whose name has a slash is not one of epochs, such as ``"cluster/refresh"``: one row
+        per new target.
     snapshots_ : list of Snapshot
-        The recorded embeddings, in the precision of training; ``snapshot_index_`` says of which samples.
+        The recorded embeddings, in the precision of training; ``snapshot_index_`` holds the indices of their samples.
     n_iter_ : int
-        Epochs of the last phase; in AE-CM and the clustering module, the averaged epoch after it included.
+        Epochs of the last phase.
     seconds_ : float
         Wall-clock time of the fit, over all the stretches that checkpoints joined.
     n_features_in_ : int
         Width of the (flattened) input.
     image_shape_ : (C, H, W) or None
-        Shape of one sample, where the data were images or ``image_shape`` said that they are.
+        Shape of one sample, if the data were images or ``image_shape`` said that they are.
     """
 
-    # Names of the fitted arrays that a method has beside those above, for saving.
-    _arrays: ClassVar[tuple[str, ...]] = ()
+    input_scaling: ClassVar[Rule] = "unit_power"  # see `Scaling.learn`
     takes_labels: ClassVar[bool] = False  # whether `fit` looks at y
-    _subtracts_means: ClassVar[bool] = False
 
-    n_clusters: int = 10
+    n_clusters: Count = 10
     _: KW_ONLY
-    batch_size: int = 256
-    device: str = "auto"
-    precision: str = "auto"
+    image_shape: Sequence[int] | None = None
+    batch_size: Count = 256
+    device: str | torch.device = "auto"
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
     random_state: int | np.random.RandomState | None = None
     verbose: bool = True
     checkpoint: str | os.PathLike[str] | None = None
-    checkpoint_seconds: float = 30.0
-    snapshot_every: int | None = None
+    checkpoint_seconds: NonNegative = 30.0
+    snapshot_every: Count | None = None
+    on_epoch: Callable[[Loop], Any] | None = None
 
     # What a method provides
 
     def _check_params(self) -> None:
-        check_integer("n_clusters", self.n_clusters, minimum=1)
-        check_integer("batch_size", self.batch_size, minimum=1)
-        if self.checkpoint is not None and not isinstance(self.checkpoint, str | os.PathLike):
-            raise TypeError(f"checkpoint: expected the path of a file or None, got {self.checkpoint!r}")
-        check_number("checkpoint_seconds", self.checkpoint_seconds)
-        if not isinstance(self.verbose, numbers.Integral | np.bool_):
-            raise TypeError(f"verbose: expected True or False, got {self.verbose!r}")
-        if self.snapshot_every is not None:
-            check_integer("snapshot_every", self.snapshot_every, minimum=1)
+        """Check what the declarations cannot say: arguments that depend on each other."""
 
     @abstractmethod
     def _build_network(self, n_features: int) -> nn.Module:
         """Make the untrained network for inputs of this width."""
 
+    def _build_head(self, embedding_dim: int) -> nn.Module:
+        """Make the untrained head for codes of this width."""
+        return StudentT(self.n_clusters, embedding_dim)
+
     @abstractmethod
-    def _train(self, loop: Loop) -> tuple[nn.Module, Tensor]:
-        """Train; return the network and the cluster centres in its embedding."""
+    def _train(self, loop: Loop) -> Trained:
+        """Train on the loop's data."""
 
-    def _label(self, x: Floats) -> NDArray[np.int64]:
-        """Label the scaled training data; by default the most probable cluster of each sample."""
-        return self._soft_assignments(x).argmax(1)
+    # `_assign(self, x)`, from scaled inputs to soft assignments, is in `Fitted`
 
-    # What a user calls first; `Fitted` has the rest
+    # What a user calls first; `Fitted` and `Saved` have the rest
 
     def fit(self, X: ArrayLike, y: Any = None) -> Self:
         """Learn the embedding and the clusters.
@@ -130,10 +166,11 @@ class DeepClusterer(Fitted, ABC):
         Parameters
         ----------
         X : array-like of shape (n, d), (n, H, W) or (n, C, H, W)
-            Samples; images may keep their shape. Computed in float32. They are only multiplied by ``scale_``: where
-            the means of features are large beside their spread, subtract them first. A warning says where.
+            Samples; images may keep their shape. Computed in float32, and scaled as ``scaling_`` then says. Most
+            methods only rescale the data and do not centre them. If the means of features dominate the variance,
+            subtract them first; `fit` warns when they do.
         y : array-like of shape (n,), optional
-            Ignored, but by methods whose ``takes_labels`` is true: the class of each sample, -1 where it is unknown.
+            Ignored, except by methods with `takes_labels`: the class of each sample, -1 where it is unknown.
 
         Returns
         -------
@@ -150,7 +187,7 @@ class DeepClusterer(Fitted, ABC):
         Warns
         -----
         UserWarning
-            Where features' means hide what the samples differ in.
+            If the means of features hide what the samples differ in.
         ConvergenceWarning
             If clusters end empty: too many were asked for, or they collapsed in training.
         """
@@ -163,29 +200,24 @@ class DeepClusterer(Fitted, ABC):
         return self.fit(X, y).labels_
 
     def _fit(self, X: ArrayLike, y: Any) -> None:
+        check_arguments(self)
         self._check_params()
-        seed = seed_of(self.random_state)
+        seed = Processes.current().first(seed_of(self.random_state))
         x = self._validate(X, reset=True)
-        # Kept, as `set_params` may prepare the next fit while this one is used and saved.
-        try:
-            self._fitted_with = saving.parameters(self.get_params(deep=False))
-        except TypeError as error:
-            self._fitted_with = str(error)  # the error itself would keep the data of its frames; `save` raises it
+        self._keep_arguments()
         if len(x) < self.n_clusters:
             raise ValueError(f"X: expected at least n_clusters={self.n_clusters} samples, got n_samples={len(x)}")
         known = known_labels(as_array(y), len(x)) if self.takes_labels else None
-        self.image_shape_ = image_shape(getattr(self, "image_shape", None), shape_of(X), x.shape[1])
-        power = float(np.mean(np.square(x, dtype=np.float64)))
-        # Below the smallest normal float32, the scale would overflow: such data is zero.
-        self.scale_ = 1 / power**0.5 if power**0.5 > np.finfo(np.float32).tiny else 1.0
-        x = x * np.float32(self.scale_)
-        if not self._subtracts_means:
+        self.image_shape_ = image_shape(self.image_shape, shape_of(X), x.shape[1])
+        self.scaling_ = Scaling.learn(self.input_scaling, x)
+        x = self.scaling_.apply(x)
+        if self.input_scaling == "unit_power":
             # Pictures share most of their brightness, and a network's first layer deals with that much.
             warn_of_means(x, 0.9 if self.image_shape_ is None else 0.98, stacklevel=4)
         self.snapshot_index_ = np.linspace(0, len(x) - 1, min(len(x), 1000)).astype(np.intp)
         checkpoint = None
         if self.checkpoint is not None:
-            fingerprint = saving.fingerprint(self, x, seed, known)
+            fingerprint = persistence.fingerprint(self, x, seed, known)
             checkpoint = Checkpoint(self.checkpoint, fingerprint, self.checkpoint_seconds)
         loop = Loop(
             x,
@@ -193,16 +225,35 @@ class DeepClusterer(Fitted, ABC):
             seed=seed,
             device=self.device,
             precision=self.precision,
-            verbose=self.verbose,
+            verbose=bool(self.verbose),
             checkpoint=checkpoint,
             snapshot_every=self.snapshot_every,
             snapshot_index=self.snapshot_index_,
+            on_epoch=self.on_epoch,
         )
-        network, centers = self._train(loop)
-        self.network_ = network.eval()
-        self.cluster_centers_ = centers.detach().float().cpu().numpy()
-        self.history_, self.snapshots_, self.n_iter_ = loop.history, loop.snapshots, loop.epochs
-        loop.check_finite(embedding=torch.from_numpy(self._batched(self._embed, x)), centers=centers)
-        self.labels_ = self._label(x)
-        warn_of_empty(self.labels_, self.n_clusters, stacklevel=4)
+        self._take(self._train(loop), loop, x)
+
+    def _take(self, trained: Trained, loop: Loop, x: NDArray[np.float32]) -> None:
+        """Turn what training left into the attributes of a fitted estimator."""
+        self.network_, head = trained.network.eval(), trained.head
+        if head is None:
+            if trained.centers is None:
+                raise ValueError("_train: expected a head or centres, got neither")
+            head = self._build_head(trained.centers.shape[1]).to(loop.device)
+            with torch.no_grad():
+                head.get_parameter("centers").copy_(trained.centers)
+        self.head_ = head.eval()
+        embedding = torch.from_numpy(self._batched(self.network_.encode, x))
+        assigned = torch.from_numpy(self._batched(self._assign, x))
+        centers = getattr(head, "centers", None) if trained.centers is None else trained.centers
+        centers = weighted_means(embedding, assigned) if centers is None else centers.detach().float().cpu()
+        loop.check_finite(embedding=embedding, centers=centers)
+        self.cluster_centers_ = np.array(centers)
+        self.history_, self.snapshots_, self.n_iter_ = loop.history, loop.snapshots, loop.epoch
+        labels = assigned.argmax(1) if trained.labels is None else torch.as_tensor(trained.labels)
+        self.labels_ = labels.cpu().numpy().astype(np.int64)
+        self._arrays = tuple(trained.arrays)
+        for name, values in trained.arrays.items():
+            setattr(self, name, torch.as_tensor(values).detach().cpu().numpy())
+        warn_of_empty(self.labels_, self.n_clusters, stacklevel=5)
         self.seconds_ = loop.seconds

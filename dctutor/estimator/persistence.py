@@ -1,30 +1,134 @@
-"""A fitted estimator as one file, and back."""
+"""A fitted estimator as one file, and back; and in a pickle, whatever device it was fitted on."""
 
+import copy
 import hashlib
 import inspect
 import json
+import math
 import os
 import warnings
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor, nn
 
-from dctutor.devices import initial_weights, resolve_device, resolve_precision
+from dctutor.devices import initial_weights, plain_modes, resolve_device, resolve_precision
+from dctutor.estimator.parameters import check_arguments
+from dctutor.estimator.scaling import Scaling
 from dctutor.snapshots import from_tensors, to_tensors
 from dctutor.storage import FileFormatError, raw_bytes, read_file, write_file
 
-if TYPE_CHECKING:
-    from dctutor.estimator import DeepClusterer
-
-__all__ = ["fingerprint", "load", "parameters", "plain", "save"]
+__all__ = ["Saved", "fingerprint", "method_of", "parameters", "plain", "restored"]
 
 _ARRAYS = ("cluster_centers_", "labels_", "snapshot_index_")
-Estimator = TypeVar("Estimator", bound="DeepClusterer")
+# What says how to watch and keep a fit, and not what comes of it.
+_OF_THE_FIT = ("verbose", "checkpoint", "checkpoint_seconds", "on_epoch")
+
+
+class Saved(BaseEstimator):
+    """Files of a fitted `DeepClusterer`."""
+
+    _fitted_with: dict[str, Any] | str  # the arguments of the fit, or why no file can hold them
+    _arrays: tuple[str, ...]  # names of the fitted arrays that this method has beside those of all
+
+    def _keep_arguments(self) -> None:
+        # `set_params` may prepare the next fit while this one is used and saved.
+        try:
+            self._fitted_with = parameters(self.get_params(deep=False))
+        except TypeError as error:
+            self._fitted_with = str(error)  # the error itself would keep the data of its frames; `save` raises it
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the fitted estimator to one file: safetensors and JSON, no pickle.
+
+        Arguments that are networks, such as ``autoencoder``, are not kept, nor are a RandomState, ``checkpoint`` and
+        ``on_epoch``: what `load` returns has None there, and fitting it again is another fit.
+
+        Parameters
+        ----------
+        path : path-like
+            The file; an existing one is replaced in one step.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator was not fitted.
+        FileNotFoundError
+            If its folder does not exist.
+        FileExistsError
+            If ``path`` is a folder or another thing that is not a file.
+        OSError
+            If the file cannot be written.
+        TypeError
+            If an argument, as a class of your own may have, is neither a network nor what JSON can hold; or if
+            ``autoencoder`` was of a class of your own, which the file could not bring back.
+        """
+        check_is_fitted(self)
+        _save(self, path)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Self:
+        """Read an estimator of this class that `save` wrote; `dctutor.load` takes the file of any method of the book.
+
+        The file's digest finds damage, not malice: a file that was written by hand may hold any weights. Reading one
+        never runs code from it.
+
+        Parameters
+        ----------
+        path : path-like
+            The file.
+
+        Returns
+        -------
+        DeepClusterer
+            Fitted, on the device that its ``device`` argument names. If the machine lacks it, a warning says so
+            and the network is on the one that ``"auto"`` would take.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is no such file.
+        FileFormatError
+            If it is cut short, was altered, or holds another kind of thing or method.
+        """
+        tensors, facts = read_file(path)
+        name = method_of(path, facts)
+        if name != cls.__name__ or inspect.isabstract(cls):
+            raise FileFormatError(
+                f"path: expected a saved {cls.__name__}, got one of {name!r};"
+                f" load it with {name}.load(path), or a method of the book with dctutor.load(path)"
+            )
+        return restored(cls, path, tensors, facts)
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = dict(super().__getstate__())
+        for name in ("network_", "head_"):
+            if name in state and any(t.device.type != "cpu" for t in state[name].state_dict().values()):
+                state[name] = copy.deepcopy(state[name]).cpu()  # a machine without this device could not read it
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        if "network_" in state and self.device != "cpu":
+            _place(self, stacklevel=3)
+
+
+def _place(estimator: Any, stacklevel: int) -> None:
+    """Move the networks to the device that the estimator names, or to the one that this machine has."""
+    try:
+        device = resolve_device(estimator.device)
+    except ValueError:
+        device = resolve_device("auto")
+        message = f"device: this machine has no {estimator.device!r}; loaded on {device}"
+        warnings.warn(message, stacklevel=stacklevel + 1)
+    estimator.network_.to(device)
+    estimator.head_.to(device)
 
 
 def plain(name: str, value: Any) -> Any:
@@ -49,28 +153,29 @@ def plain(name: str, value: Any) -> Any:
 def parameters(arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Arguments of an estimator, as JSON can hold them; TypeError names one that it cannot.
 
-    None stands for a network or a source of randomness.
+    None stands for a network, a source of randomness, and for what only the machine of the fit knows.
     """
     left_out = nn.Module | np.random.RandomState
-    return {name: None if isinstance(value, left_out) else plain(name, value) for name, value in arguments.items()}
+    local = ("checkpoint", "on_epoch")
+    return {
+        name: None if name in local or isinstance(value, left_out) else plain(name, value)
+        for name, value in arguments.items()
+    }
 
 
-def fingerprint(
-    estimator: "DeepClusterer", x: NDArray[np.float32], seed: int, y: NDArray[np.int64] | None = None
-) -> list[Any]:
+def fingerprint(estimator: Any, x: NDArray[np.float32], seed: int, y: NDArray[np.int64] | None = None) -> list[Any]:
     """Name a fit by its method, its data and the arguments that change its result."""
-    arguments = parameters(estimator.get_params(deep=False))
-    for name in ("verbose", "checkpoint", "checkpoint_seconds"):
-        del arguments[name]
+    given = estimator.get_params(deep=False)
+    arguments = {name: value for name, value in parameters(given).items() if name not in _OF_THE_FIT}
     # A RandomState instance is known by what it gives; without a seed, any checkpoint's will do.
     arguments["random_state"] = None if estimator.random_state is None else seed
     device = resolve_device(estimator.device)
     arguments |= {"device": device.type, "precision": str(resolve_precision(estimator.precision, device))}
-    data = [x.shape, estimator.image_shape_, hashlib.sha256(x.tobytes()).hexdigest()]
+    data = [x.shape, estimator.image_shape_, hashlib.sha256(np.ascontiguousarray(x)).hexdigest()]
     facts = [type(estimator).__name__, arguments, *data]
     if y is not None:
         facts.append(hashlib.sha256(y.tobytes()).hexdigest())
-    for value in estimator.get_params(deep=False).values():
+    for value in given.values():
         if isinstance(value, nn.Module):
             total = hashlib.sha256()
             for tensor in value.state_dict().values():
@@ -79,28 +184,36 @@ def fingerprint(
     return json.loads(json.dumps(facts))  # as it will be read: there are no tuples in JSON
 
 
-def save(estimator: "DeepClusterer", path: str | os.PathLike[str]) -> None:
-    """Write a fitted estimator; see `DeepClusterer.save`."""
+def _save(estimator: Any, path: str | os.PathLike[str]) -> None:
     if isinstance(estimator._fitted_with, str):
         raise TypeError(estimator._fitted_with)
-    tensors = {f"network/{name}": value for name, value in estimator.network_.state_dict().items()}
+    tensors = {
+        f"{part}/{name}": value
+        for part in ("network", "head")
+        for name, value in getattr(estimator, f"{part}_").state_dict().items()
+    }
     for name in (*_ARRAYS, *estimator._arrays):
         tensors[name] = torch.tensor(getattr(estimator, name), device="cpu")
+    tensors["shift"] = torch.tensor(estimator.scaling_.shift)
     shots, shot_facts = to_tensors(estimator.snapshots_)
     facts = {
         "method": type(estimator).__name__,
         "version": version("dctutor"),
         "parameters": estimator._fitted_with,
+        "arrays": list(estimator._arrays),
+        "factor": estimator.scaling_.factor,
+        "clipped": estimator.scaling_.clipped,
         "n_features_in_": estimator.n_features_in_,
         "feature_names_in_": list(getattr(estimator, "feature_names_in_", ())),
         "image_shape_": estimator.image_shape_,
-        "scale_": estimator.scale_,
         "n_iter_": estimator.n_iter_,
         "seconds_": estimator.seconds_,
         "history_": estimator.history_,
         "snapshots": shot_facts,
     }
-    _, rebuilt = _untrained(type(estimator), facts)
+    again = _blank(type(estimator), facts)
+    with torch.device("meta"):
+        rebuilt = again._build_network(facts["n_features_in_"])
     if [*map(type, rebuilt.modules())] != [*map(type, estimator.network_.modules())]:
         raise TypeError(
             f"network_: expected layers that {type(estimator).__name__} can make again when the file is loaded, got"
@@ -109,51 +222,85 @@ def save(estimator: "DeepClusterer", path: str | os.PathLike[str]) -> None:
     write_file(path, tensors | shots, facts)
 
 
-def _untrained(method: Any, facts: Mapping[str, Any]) -> tuple[Any, nn.Module]:
-    """Make the estimator, not yet fitted, and its network with first weights."""
+def method_of(path: str | os.PathLike[str], facts: Mapping[str, Any]) -> str:
+    """Name of the method whose model a file holds, or FileFormatError."""
+    if isinstance(facts, dict) and "fingerprint" in facts:
+        raise FileFormatError(f"path: expected a saved model, got the checkpoint of a fit, {os.fspath(path)!r}")
+    name = facts.get("method") if isinstance(facts, dict) else None
+    if not isinstance(name, str):
+        raise FileFormatError(f"path: expected a saved model, got another file of dctutor, {os.fspath(path)!r}")
+    return name
+
+
+def restored(cls: type[Any], path: str | os.PathLike[str], tensors: Mapping[str, Tensor], facts: Any) -> Any:
+    """Make the fitted estimator that a file holds; raise FileFormatError if the parts do not fit together."""
+    try:
+        with plain_modes():
+            estimator = _restored(cls, tensors, facts)
+    except Exception as error:  # a file written by hand can cause any
+        raise FileFormatError(f"path: {os.fspath(path)!r} does not hold a whole {cls.__name__}: {error}") from error
+    _place(estimator, stacklevel=4)
+    return estimator
+
+
+def _blank(cls: type[Any], facts: Mapping[str, Any]) -> Any:
+    """Make the estimator, not yet fitted, as `_build_network` needs it."""
     # JSON has no tuples; the arguments that are sequences are tuples.
-    estimator = method(**{k: tuple(v) if isinstance(v, list) else v for k, v in facts["parameters"].items()})
+    estimator = cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in facts["parameters"].items()})
     estimator._fitted_with = facts["parameters"]
     shape = facts["image_shape_"]
     estimator.image_shape_ = None if shape is None else tuple(shape)
-    with initial_weights(0):  # to be replaced
-        return estimator, estimator._build_network(facts["n_features_in_"])
-
-
-def load(cls: type[Estimator], path: str | os.PathLike[str]) -> Estimator:
-    """Read a fitted estimator; see `DeepClusterer.load`."""
-    from dctutor import methods
-
-    tensors, facts = read_file(path)
-    if isinstance(facts, dict) and "fingerprint" in facts:
-        raise FileFormatError(
-            f"path: expected a saved {cls.__name__}, got the checkpoint of a fit, {os.fspath(path)!r}"
-        )
-    name = facts.get("method") if isinstance(facts, dict) else None
-    found: Any = getattr(methods, name) if name in methods.__all__ else None
-    if name == cls.__name__ and not inspect.isabstract(cls):
-        found = cls  # it may be a class of the reader's own
-    if found is None or not issubclass(found, cls):
-        advice = "" if name is None or name in methods.__all__ else f"; load it with that class: {name}.load(path)"
-        raise FileFormatError(f"path: expected a saved {cls.__name__}, got one of {name!r}{advice}")
-    try:
-        estimator, network = _untrained(found, facts)
-        network.load_state_dict({k[8:]: v for k, v in tensors.items() if k.startswith("network/")})
-        for name in (*_ARRAYS, *found._arrays):
-            setattr(estimator, name, tensors[name].numpy())
-        estimator.snapshots_ = from_tensors(tensors, facts["snapshots"])
-        for name in ("n_features_in_", "scale_", "n_iter_", "seconds_", "history_"):
-            setattr(estimator, name, facts[name])
-        estimator.network_ = network.eval()
-        estimator.predict(np.zeros((1, estimator.n_features_in_)))  # do the parts fit together?
-        if facts["feature_names_in_"]:
-            estimator.feature_names_in_ = np.array(facts["feature_names_in_"], dtype=object)
-    except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise FileFormatError(f"path: {os.fspath(path)!r} does not hold a whole {cls.__name__}: {error}") from error
-    try:
-        device = resolve_device(estimator.device)
-    except ValueError:
-        device = resolve_device("auto")
-        warnings.warn(f"device: this machine has no {estimator.device!r}; loaded on {device}", stacklevel=3)
-    network.to(device)
+    estimator.n_features_in_ = facts["n_features_in_"]
     return estimator
+
+
+def _restored(cls: type[Any], tensors: Mapping[str, Tensor], facts: Any) -> Any:
+    estimator = _blank(cls, facts)
+    check_arguments(estimator)
+    estimator._check_params()
+    width = estimator.n_features_in_
+    if not isinstance(width, int) or width < 1 or math.prod(estimator.image_shape_ or (width,)) != width:
+        raise ValueError(f"{width!r} features and images of shape {estimator.image_shape_} do not agree")
+    for name, tensor in tensors.items():
+        if not name.startswith("snapshot/") and not torch.isfinite(tensor).all():
+            raise ValueError(f"{name} holds NaN or infinity")
+    centers, labels = tensors["cluster_centers_"], tensors["labels_"]
+    if centers.ndim != 2 or labels.ndim != 1 or labels.dtype != torch.int64 or labels.min() < 0:
+        raise ValueError("cluster_centers_ and labels_ are not those of a fit")
+    estimator.network_ = _filled(lambda: estimator._build_network(width), "network", tensors)
+    estimator.head_ = _filled(lambda: estimator._build_head(centers.shape[1]), "head", tensors)
+    estimator._arrays = tuple(str(name) for name in facts["arrays"])
+    for name in (*_ARRAYS, *estimator._arrays):
+        setattr(estimator, name, tensors[name].numpy())
+    shift, factor = tensors["shift"].numpy(), float(facts["factor"])
+    if shift.shape not in ((), (width,)) or shift.dtype != np.float32 or not 0 < factor < math.inf:
+        raise ValueError("the scaling is not one of a fit")
+    estimator.scaling_ = Scaling(shift, factor, bool(facts["clipped"]))
+    estimator.snapshots_ = from_tensors(tensors, facts["snapshots"])
+    estimator.n_iter_, estimator.seconds_ = int(facts["n_iter_"]), float(facts["seconds_"])
+    estimator.history_ = {
+        table: {name: [float(value) for value in column] for name, column in columns.items()}
+        for table, columns in facts["history_"].items()
+    }
+    q = estimator.predict_proba(np.zeros((1, width)))  # do the parts fit together?
+    if q.shape[1] != len(centers) or labels.max() >= len(centers) or not np.isfinite(q).all():
+        raise ValueError("its parts do not fit together")
+    if facts["feature_names_in_"]:
+        estimator.feature_names_in_ = np.array(facts["feature_names_in_"], dtype=object)
+    return estimator
+
+
+def _filled(make: Any, part: str, tensors: Mapping[str, Tensor]) -> nn.Module:
+    """Make a network and give it the file's weights, once their shapes are known to be its own.
+
+    A file that names a network larger than itself must not make this machine build it.
+    """
+    found = {name.removeprefix(f"{part}/"): value for name, value in tensors.items() if name.startswith(f"{part}/")}
+    with torch.device("meta"):
+        expected = {name: tuple(value.shape) for name, value in make().state_dict().items()}
+    if expected != {name: tuple(value.shape) for name, value in found.items()}:
+        raise ValueError(f"the {part} that its arguments describe has other weights than the file")
+    with initial_weights(0):  # to be replaced
+        module = make()
+    module.load_state_dict(found)
+    return module.eval()

@@ -24,7 +24,7 @@ from dctutor.losses.nonclustering import (
     reconstruction,
     self_augmentation,
 )
-from dctutor.losses.self_expression import coefficient_norm, self_expression
+from dctutor.losses.self_expression import coefficient_norm, self_expression, subspace_memberships
 from dctutor.losses.sparsity import group_sparsity
 from dctutor.losses.weighted import feature_weights, weighted_reconstruction
 
@@ -57,6 +57,7 @@ __all__ = [
     "self_augmentation",
     "self_expression",
     "student_t",
+    "subspace_memberships",
     "target_distribution",
     "triplet",
     "weighted_reconstruction",

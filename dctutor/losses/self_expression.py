@@ -2,13 +2,14 @@
 
 from typing import Literal
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from dctutor.losses._common import check_same_shape
 from dctutor.losses._precision import in_float32
 
-__all__ = ["coefficient_norm", "self_expression"]
+__all__ = ["coefficient_norm", "self_expression", "subspace_memberships"]
 
 
 @in_float32
@@ -64,3 +65,32 @@ def coefficient_norm(c: Float[Tensor, "n n"], norm: Literal["l1", "l2"] = "l2") 
     if norm == "l2":
         return c.square().sum()
     raise ValueError(f'norm: expected "l1" or "l2", got {norm!r}')
+
+
+@in_float32
+def subspace_memberships(z: Float[Tensor, "n p"], bases: Float[Tensor, "k d p"]) -> Float[Tensor, "n k"]:
+    r"""Soft assignments of codes to subspaces, by the angle between the two.
+
+    .. math:: q_{ik} = \frac{1 / r_{ik}^2}{\sum_j 1 / r_{ij}^2}, \qquad
+              r_{ik} = \frac{\lVert z_i - B_k^T B_k z_i \rVert}{\lVert z_i \rVert}
+
+    These are the memberships of fuzzy c-means (fuzzifier 2), with distances to subspaces in place of centres.
+
+    Parameters
+    ----------
+    z : Tensor of shape (n, p)
+        Codes.
+    bases : Tensor of shape (k, d, p)
+        Orthonormal rows for each subspace, as `dctutor.classical.cluster_subspaces` gives them.
+
+    Returns
+    -------
+    Tensor of shape (n, k)
+        Rows sum to 1. A code of zero length belongs to all subspaces alike.
+    """
+    z = torch.nan_to_num(z)
+    z = z / z.abs().amax(1, keepdim=True).clamp_min(torch.finfo(z.dtype).tiny)
+    z = z / torch.linalg.vector_norm(z, dim=1, keepdim=True).clamp_min(torch.finfo(z.dtype).tiny)
+    residual = torch.stack([(z - z @ basis.T @ basis).square().sum(1) for basis in bases], dim=1)
+    closeness = 1 / residual.clamp_min(torch.finfo(z.dtype).eps ** 2)
+    return closeness / closeness.sum(1, keepdim=True)

@@ -1,7 +1,8 @@
 """The training loop that every method runs on, and what is trained before and after the clustering itself."""
 
-from dctutor.training.averaging import average_epoch
+from dctutor.training.averaging import AveragedEpoch
 from dctutor.training.loop import Loop, Step
-from dctutor.training.pretraining import pretrain, scale_code
+from dctutor.training.pretraining import divide_code, pretrain, scale_code
+from dctutor.training.processes import Processes
 
-__all__ = ["Loop", "Step", "average_epoch", "pretrain", "scale_code"]
+__all__ = ["AveragedEpoch", "Loop", "Processes", "Step", "divide_code", "pretrain", "scale_code"]

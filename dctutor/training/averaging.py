@@ -1,42 +1,54 @@
-"""The last epoch of CM and AE-CM, whose weights are averaged."""
+"""An epoch whose weights are averaged, after the last one: how CM and AE-CM end."""
 
-from typing import Any
-
-from torch import nn
+from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
-from dctutor.training.loop import Loop, Step
+from dctutor.schedules import Schedule
+from dctutor.training.loop import Loop
 
-__all__ = ["average_epoch"]
+__all__ = ["AveragedEpoch"]
 
 
-def average_epoch(
-    loop: Loop, network: nn.Module, averaged: AveragedModel, step: Step, *, batch_size: int, **run: Any
-) -> None:
-    """Train for one more epoch; give ``network`` the mean of its weights over that epoch's steps.
+class AveragedEpoch:
+    """One epoch after ``epochs`` others; its end gives networks the mean of their weights over its steps.
+
+    Give `Loop.run` ``epochs=averaged.total``, ``end=averaged.finish`` and a schedule made by `schedule`, and call
+    `update` after every step.
 
     Parameters
     ----------
     loop : Loop
-        Where ``network`` and ``averaged`` are registered.
-    network : nn.Module
-        The network that ``step`` trains.
-    averaged : AveragedModel
-        Made from ``network``; it keeps the mean.
-    step : callable
-        One training step; see `Loop.run`.
-    batch_size : int
-        Samples a step.
-    **run
-        Further arguments of `Loop.run`.
+        The loop; the means are registered with it.
+    epochs : int
+        Epochs before the one that is averaged.
+    **networks : nn.Module
+        What is averaged, by the names that checkpoints use.
+
+    Attributes
+    ----------
+    total : int
+        Epochs, including the averaged one.
     """
-    last = loop.steps_per_epoch(batch_size) - 1
 
-    def averaged_step(index: Any) -> Any:
-        found = step(index)
-        averaged.update_parameters(network)
-        if loop.steps == last:  # here, so that the last snapshot and checkpoint are of the network that fit returns
-            network.load_state_dict(averaged.module.state_dict())
-        return found
+    def __init__(self, loop: Loop, epochs: int, **networks: nn.Module) -> None:
+        self.loop, self.epochs, self.total = loop, epochs, epochs + 1
+        self.pairs = [(network, AveragedModel(network)) for network in networks.values()]
+        means: dict[str, nn.Module | Tensor] = {
+            f"averaged_{name}": mean for name, (_, mean) in zip(networks, self.pairs, strict=True)
+        }
+        loop.register(**means)
 
-    loop.run("average", averaged_step, epochs=1, batch_size=batch_size, goes_on=True, **run)
+    def update(self) -> None:
+        """Add the present weights to the means, if this is the epoch for it."""
+        if self.loop.epoch == self.epochs:
+            for network, mean in self.pairs:
+                mean.update_parameters(network)
+
+    def finish(self) -> None:
+        """Give the networks their means."""
+        for network, mean in self.pairs:
+            network.load_state_dict(mean.module.state_dict())
+
+    def schedule(self, schedule: Schedule) -> Schedule:
+        """Run ``schedule`` over the epochs before the averaged one, which keeps the last learning rate."""
+        return lambda progress: schedule(min(progress * self.total / self.epochs, 1.0))

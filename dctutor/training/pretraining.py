@@ -5,15 +5,13 @@ from collections.abc import Callable, Iterable
 import torch
 from torch import Tensor, nn
 
-from dctutor.architectures.autoencoder import Autoencoder
-from dctutor.architectures.convolutional_autoencoder import ConvolutionalAutoencoder
-from dctutor.architectures.fully_convolutional import FullyConvolutionalAutoencoder
+from dctutor.architectures import Autoencoder, ConvolutionalAutoencoder, FullyConvolutionalAutoencoder
 from dctutor.augmentation import mask
 from dctutor.losses import reconstruction
 from dctutor.schedules import one_cycle
 from dctutor.training.loop import Loop
 
-__all__ = ["pretrain", "scale_code"]
+__all__ = ["divide_code", "pretrain", "scale_code"]
 
 Rebuild = Callable[[Tensor], Tensor]
 
@@ -31,9 +29,9 @@ def pretrain(
 ) -> None:
     """Train ``autoencoder`` on the loop's data, in place.
 
-    Each pair of layers (one of the encoder, its mirror in the decoder) first learns to rebuild the
-    output of the pair below from a corrupted copy, through a corrupted hidden layer; then all layers
-    learn together to rebuild the input from a corrupted copy.
+    Each pair of layers (one of the encoder, its mirror in the decoder) first learns to reconstruct the output of the
+    pair below from a corrupted copy, through a corrupted hidden layer. Then all layers learn together to reconstruct
+    the input from a corrupted copy.
 
     Parameters
     ----------
@@ -42,30 +40,20 @@ def pretrain(
     autoencoder : Autoencoder, ConvolutionalAutoencoder or FullyConvolutionalAutoencoder
         The network.
     layerwise_epochs, epochs : int
-        Passes over the data for each pair of layers, and for the whole; 0 leaves the stage out. Only the
-        dense autoencoder has pairs to train.
+        Epochs for each pair of layers, and for the whole; 0 leaves the stage out. Only the dense autoencoder has pairs
+        of layers: a convolutional one ignores ``layerwise_epochs``.
     noise : float
-        Share of entries set to zero, in [0, 1).
+        Fraction of entries set to zero, in [0, 1).
     learning_rate : float
         The peak of a one-cycle schedule, for AdamW.
     batch_size : int
-        Samples a step.
+        Samples per step.
     weight_decay : float
-        Share of each weight that a step takes off, per unit of learning rate (Loshchilov & Hutter 2019).
-
-    Raises
-    ------
-    ValueError
-        If layer-wise epochs are asked of a convolutional autoencoder.
+        Decoupled weight decay (Loshchilov & Hutter 2019).
     """
-    if layerwise_epochs and not isinstance(autoencoder, Autoencoder):
-        raise ValueError(
-            f"layerwise_epochs: expected 0 for a {type(autoencoder).__name__}, which trains as a whole,"
-            f" got {layerwise_epochs}"
-        )
 
     def corrupt(x: Tensor) -> Tensor:
-        return mask(x, noise, loop.device_generator)
+        return mask(x, noise, loop.noise_generator)
 
     def train(phase: str, rebuild: Rebuild, parameters: Iterable[Tensor], inputs: Tensor, epochs: int) -> None:
         def step(index: Tensor) -> dict[str, Tensor]:
@@ -83,7 +71,7 @@ def pretrain(
     if layerwise_epochs and isinstance(autoencoder, Autoencoder):
         inputs, depth = loop.x, len(autoencoder.encoder)
         for i, (below, above) in enumerate(zip(autoencoder.encoder, reversed(autoencoder.decoder), strict=True)):
-            # Linear where the whole network is: the embedding, and the output that rebuilds the data.
+            # Linear where the whole network is: the embedding, and the output that reconstructs the data.
             hidden = nn.Identity() if i == depth - 1 else nn.ReLU()
             output = nn.Identity() if i == 0 else nn.ReLU()
 
@@ -96,7 +84,7 @@ def pretrain(
             ) -> Tensor:
                 return output(above(corrupt(hidden(below(x)))))
 
-            train(f"layer {i + 1}", rebuild, [*below.parameters(), *above.parameters()], inputs, layerwise_epochs)
+            train(f"layer_{i + 1}", rebuild, [*below.parameters(), *above.parameters()], inputs, layerwise_epochs)
             if i < depth - 1:
                 inputs = loop.map(nn.Sequential(below, hidden), inputs)
     loop.watch(autoencoder.encode)
@@ -105,13 +93,20 @@ def pretrain(
 
 
 @torch.no_grad()
-def scale_code(
-    loop: Loop, autoencoder: Autoencoder | FullyConvolutionalAutoencoder, size: Callable[[Tensor], Tensor]
-) -> None:
-    """Divide the code by its ``size``, in place. The decoder makes up for it, so that what it rebuilds stays."""
+def scale_code(loop: Loop, autoencoder: nn.Module, size: Callable[[Tensor], Tensor]) -> None:
+    """Divide the code by its ``size``, in place; see `divide_code`. Where all codes agree, nothing changes."""
     z = loop.map(autoencoder.encode)
     by = size(z)
-    if by > 1e-6 * z.abs().mean():  # where all codes agree, a smaller spread comes from rounding
-        for parameter in autoencoder.encoder[-1].parameters():
-            parameter.div_(by)
-        autoencoder.decoder[0].get_parameter("weight").mul_(by)
+    if by > 1e-6 * z.abs().mean():  # a smaller spread comes from rounding
+        divide_code(autoencoder, by)
+
+
+@torch.no_grad()
+def divide_code(autoencoder: nn.Module, by: Tensor) -> None:
+    """Divide the code by a number, in place. The decoder makes up for it, so that reconstructions stay the same."""
+    convolutional = isinstance(autoencoder, ConvolutionalAutoencoder)
+    encoder, decoder = autoencoder.encoder, autoencoder.decoder
+    last, first = (encoder.head, decoder.head) if convolutional else (encoder[-1], decoder[0])
+    for parameter in last.parameters():
+        parameter.div_(by)
+    first.get_parameter("weight").mul_(by)

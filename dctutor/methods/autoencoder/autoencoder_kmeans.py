@@ -3,11 +3,9 @@
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
 
-from dctutor.architectures import Autoencoder
-from dctutor.classical.kmeans import kmeans
-from dctutor.estimator.pretrained import PretrainedClusterer
+from dctutor.classical import kmeans
+from dctutor.estimator import PretrainedClusterer, Trained
 from dctutor.training import Loop
 
 __all__ = ["AutoencoderKMeans"]
@@ -17,23 +15,24 @@ __all__ = ["AutoencoderKMeans"]
 class AutoencoderKMeans(PretrainedClusterer):
     """Pre-train an autoencoder, then run k-means on its embedding (survey 3.2.5).
 
-    The clustering never reaches the network: this is what the other methods have to beat.
-    ``predict`` takes the nearest centre; ``predict_proba`` applies Student's t kernel (survey
-    eq. 5) to the distances, whose largest entry is that same centre.
+    The clustering never reaches the network: this is what the other methods have to beat. ``predict`` takes the nearest
+    centre; ``predict_proba`` applies Student's t kernel (survey eq. 5) to the distances, whose largest entry is that
+    same centre.
 
     Parameters
     ----------
-    n_clusters, widths, layerwise_epochs, pretrain_epochs, noise, pretrain_learning_rate, pretrain_weight_decay
+    n_clusters, widths, channels, layerwise_epochs, pretrain_epochs, noise, pretrain_learning_rate
         See `PretrainedClusterer`.
-    weight_init, autoencoder
+    pretrain_weight_decay, weight_init, autoencoder
         See `PretrainedClusterer`.
-    batch_size, device, precision, random_state, verbose, checkpoint, checkpoint_seconds, snapshot_every
+    image_shape, batch_size, device, precision, random_state, verbose, checkpoint, checkpoint_seconds, snapshot_every
         See `DeepClusterer`, which also lists the attributes.
+    on_epoch
+        See `DeepClusterer`.
     """
 
-    def _train(self, loop: Loop) -> tuple[Autoencoder, Tensor]:
-        autoencoder = self._pretrained(loop)
-        z = loop.map(autoencoder.encode)
+    def _train(self, loop: Loop) -> Trained:
+        network = self._pretrained(loop)
+        z = loop.map(network.encode)
         loop.check_finite(embedding=z)
-        centers = kmeans(z, self.n_clusters, loop.generator)
-        return autoencoder, torch.from_numpy(centers)
+        return Trained(network, centers=torch.from_numpy(kmeans(z, self.n_clusters, loop.generator)))

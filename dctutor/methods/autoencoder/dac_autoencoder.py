@@ -1,6 +1,5 @@
 """DAC, Deep Autoencoder-based Clustering (Lu & Li 2021)."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -9,10 +8,10 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from dctutor._validation import check_integer, check_number, check_sizes, seed_of
 from dctutor.architectures import BoundedAutoencoder
-from dctutor.classical.kmeans import kmeans_labels
-from dctutor.estimator import DeepClusterer
+from dctutor.classical import kmeans_labels
+from dctutor.estimator import Count, DeepClusterer, NonNegative, Positive, Sizes, Trained
+from dctutor.estimator.scaling import Rule
 from dctutor.losses import feature_weights, weighted_reconstruction
 from dctutor.schedules import linear
 from dctutor.training import Loop
@@ -22,7 +21,7 @@ __all__ = ["DeepAutoencoderClustering"]
 
 @dataclass(eq=False, repr=False, kw_only=True)
 class DeepAutoencoderClustering(DeepClusterer):
-    r"""Autoencoder-based DAC: rebuild the features that tell groups apart; then k-means on the codes.
+    r"""Autoencoder-based DAC: reconstruct the features that tell groups apart, then run k-means on the codes.
 
     .. math:: L = \frac{1}{N d} \sum_{i,j} w_j (x_{ij} - \hat x_{ij})^2 + \beta \lVert \theta \rVert^2
               \qquad \text{(paper eq. 4 and 6)}
@@ -35,20 +34,24 @@ class DeepAutoencoderClustering(DeepClusterer):
     Parameters
     ----------
     m : int, default=1000
-        The most labelled samples that eq. 5 sees, drawn at random; at least 3.
+        The most labelled samples that eq. 5 sees, drawn at random; at least 3, and with ``pseudo_every`` at least K.
     pseudo_every : int or None, default=None
-        Without ``y``: passes over the data between two runs of k-means on the codes of m samples, whose clusters are
+        Without ``y``: epochs between two runs of k-means on the codes of m samples, whose clusters are
         then the labels of eq. 5. Until the first, after as many passes, all weights are equal.
     beta : float, default=1e-05
         Weight :math:`\beta` of the sum of squares of all parameters.
     widths : sequence of int, default=(512, 256, 128, 64, 32, 16, 10)
         Of the encoder's layers; the last is that of the code. The decoder has one more, see `BoundedAutoencoder`.
     epochs : int, default=200
-        Passes over the data.
+        Epochs of training.
     learning_rate : float, default=0.003
         Of Adam at the start; it falls to 0 along a straight line.
-    n_clusters, batch_size, device, precision, random_state, verbose, checkpoint, checkpoint_seconds, snapshot_every
+    n_clusters
+        See `DeepClusterer`.
+    image_shape, batch_size, device, precision, random_state, verbose, checkpoint, checkpoint_seconds, snapshot_every
         See `DeepClusterer`, which also lists the attributes.
+    on_epoch
+        See `DeepClusterer`.
 
     Attributes
     ----------
@@ -74,55 +77,50 @@ class DeepAutoencoderClustering(DeepClusterer):
     """
 
     takes_labels: ClassVar[bool] = True
-    _arrays: ClassVar[tuple[str, ...]] = ("feature_weights_",)
+    input_scaling: ClassVar[Rule] = "unit_range"
 
-    m: int = 1000
-    pseudo_every: int | None = None
-    beta: float = 1e-5
-    widths: Sequence[int] = (512, 256, 128, 64, 32, 16, 10)
-    epochs: int = 200
-    learning_rate: float = 0.003
+    m: Count = 1000
+    pseudo_every: Count | None = None
+    beta: NonNegative = 1e-5
+    widths: Sizes = (512, 256, 128, 64, 32, 16, 10)
+    epochs: Count = 200
+    learning_rate: Positive = 0.003
 
     def _check_params(self) -> None:
-        super()._check_params()
-        check_integer("m", self.m, minimum=3 if self.pseudo_every is None else self.n_clusters)
-        check_integer("pseudo_every", 1 if self.pseudo_every is None else self.pseudo_every, minimum=1)
-        check_number("beta", self.beta)
-        check_sizes("widths", self.widths)
-        check_integer("epochs", self.epochs, minimum=1)
-        check_number("learning_rate", self.learning_rate, open_at_minimum=True)
+        least = 3 if self.pseudo_every is None else self.n_clusters
+        if self.m < least:
+            raise ValueError(f"m: expected an integer of at least {least}, got {self.m}")
 
     def _build_network(self, n_features: int) -> BoundedAutoencoder:
         return BoundedAutoencoder(n_features, self.widths)
 
-    def _train(self, loop: Loop) -> tuple[BoundedAutoencoder, Tensor]:
+    def _train(self, loop: Loop) -> Trained:
         if loop.y is not None and self.pseudo_every is not None:
             raise ValueError(f"pseudo_every: expected None, as y has labels, got {self.pseudo_every}")
-        autoencoder = loop.build(lambda: self._build_network(loop.x.shape[1]))
-        autoencoder.adapt(loop.x)
-        loop.register(network=autoencoder)
-        loop.watch(autoencoder.encode)
-        optimizer = loop.adam(autoencoder.parameters(), self.learning_rate)
+        network = loop.build(lambda: self._build_network(loop.x.shape[1]))
+        network.adapt(loop.x)
+        loop.register(network=network)
+        loop.watch(network.encode)
+        optimizer = loop.adam(network.parameters(), self.learning_rate)
 
-        def weigh() -> bool:  # eq. 5: before the first step from labels, later from pseudo-labels
+        def weigh() -> None:  # eq. 5: before the first step from labels, later from pseudo-labels
             loop.state.setdefault("weights", torch.ones_like(loop.x[0]))
             if loop.steps > 0 or loop.y is not None:
                 index = (torch.ones(len(loop.x)) if loop.y is None else loop.y.cpu() != -1).nonzero()[:, 0]
                 index = index[torch.randperm(len(index), generator=loop.generator)[: self.m]].to(loop.device)
                 x = loop.x[index]
-                labels = self._groups(loop.map(autoencoder.encode, x), loop)[1] if loop.y is None else loop.y[index]
+                labels = self._groups(loop.map(network.encode, x), loop)[1] if loop.y is None else loop.y[index]
                 if 1 < (classes := labels.unique().numel()) < len(labels):  # else one group, or no pair in any
-                    w = feature_weights(autoencoder.to_unit(x), labels)
+                    w = feature_weights(x, labels)
                     loop.state["weights"] = w / w.mean() if w.any() else torch.ones_like(w)
                 elif loop.y is not None:
                     raise ValueError(f"y: expected 2 classes, one twice, in m={self.m}; got {classes} in {len(index)}")
-            return False  # never the end of training
 
         def step(index: Tensor) -> dict[str, Tensor]:
             x = loop.x[index]
-            rebuilt = autoencoder.rebuild(autoencoder.encode(x))
-            l_cmse = weighted_reconstruction(autoencoder.to_unit(x), rebuilt, loop.state["weights"])  # eq. 4
-            l_r = torch.stack([p.square().sum() for p in autoencoder.parameters()]).sum()
+            x_hat = network.decode(network.encode(x))
+            l_cmse = weighted_reconstruction(x, x_hat, loop.state["weights"])  # eq. 4
+            l_r = torch.stack([p.square().sum() for p in network.parameters()]).sum()
             loss = l_cmse + self.beta * l_r  # eq. 6
             loop.minimize(loss, optimizer)
             return {"loss": loss, "reconstruction": l_cmse, "parameters": l_r}
@@ -135,16 +133,27 @@ class DeepAutoencoderClustering(DeepClusterer):
             batch_size=self.batch_size,
             learning_rate_schedule=linear(1, 0),
             refresh=weigh,
-            refresh_every=(self.pseudo_every or self.epochs) * loop.steps_per_epoch(self.batch_size),
+            refresh_epochs=self.pseudo_every or self.epochs,
         )
-        self.feature_weights_ = loop.state["weights"].cpu().numpy()
-        return autoencoder, self._groups(loop.map(autoencoder.encode), loop)[0]
+        centers = self._groups(loop.map(network.encode), loop)[0]
+        return Trained(network, centers=centers, arrays={"feature_weights_": loop.state["weights"]})
 
     def _groups(self, z: Tensor, loop: Loop) -> tuple[Tensor, Tensor]:
         loop.check_finite(embedding=z)
         return kmeans_labels(z, self.n_clusters, loop.generator)
 
     def cluster(self, X: ArrayLike) -> NDArray[np.int64]:
-        """Run k-means, repeatably, on the codes of at least K samples: step two of the paper; see `Fitted.cluster`."""
+        """Group samples that `fit` did not see by k-means on their codes, repeatably: step two of the paper.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+            At least K samples, as wide as those that `fit` saw.
+
+        Returns
+        -------
+        ndarray of shape (n,)
+            Clusters.
+        """
         z, k = torch.from_numpy(self._codes(X)), len(self.cluster_centers_)
-        return kmeans_labels(z, k, torch.Generator().manual_seed(seed_of(self._of_fit("random_state") or 0)))[1].numpy()
+        return kmeans_labels(z, k, torch.Generator().manual_seed(0))[1].numpy()

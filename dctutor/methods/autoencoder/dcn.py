@@ -1,15 +1,14 @@
 """Deep Clustering Network (Yang, Fu, Sidiropoulos & Hong 2017)."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
 
-from dctutor._validation import check_integer, check_number
-from dctutor.architectures import Autoencoder
 from dctutor.augmentation import mask
-from dctutor.classical.kmeans import kmeans, nearest
-from dctutor.estimator.pretrained import PretrainedClusterer
+from dctutor.classical import kmeans, nearest
+from dctutor.estimator import Count, NonNegative, Positive, PretrainedClusterer, ProperFraction, Trained, Whole
 from dctutor.losses import k_means, reconstruction
 from dctutor.schedules import one_cycle
 from dctutor.training import Loop
@@ -22,7 +21,7 @@ class DCN(PretrainedClusterer):
     r"""Deep Clustering Network: k-means and an autoencoder take turns with each mini-batch.
 
     k-means on a pre-trained autoencoder's embedding gives every sample a cluster :math:`s_i` and every cluster
-    a centre, a column of M. Then three updates repeat, a mini-batch at a time:
+    a centre, a column of M. Then three updates repeat, one mini-batch at a time:
 
     1. a gradient step of the network on (survey eq. 1 and 4)
 
@@ -37,17 +36,21 @@ class DCN(PretrainedClusterer):
     lam : float, default=1.0
         Weight of the k-means loss.
     epochs, learning_rate : int and float, default=30 and 0.001
-        Passes over the data in clustering, and the peak of its learning rate (Adam, one cycle).
+        Epochs of clustering, and the peak of its learning rate (Adam, one cycle).
     recenter : int or None, default=1
         Epochs between two runs of k-means that renew the centres; None is never.
     noise : float, default=0.4
-        Share of the encoder's inputs set to zero in pre-training and in the first update, in [0, 1).
+        Fraction of the encoder's inputs set to zero in pre-training and in the first update, in [0, 1).
     layerwise_epochs, pretrain_epochs, weight_init : int, int and str, default=0, 100 and "pytorch"
         Of pre-training, see `PretrainedClusterer`, whose own defaults differ.
-    n_clusters, widths, pretrain_learning_rate, pretrain_weight_decay, autoencoder
+    n_clusters, widths, channels, pretrain_learning_rate
         See `PretrainedClusterer`.
-    batch_size, device, precision, random_state, verbose, checkpoint, checkpoint_seconds, snapshot_every
+    pretrain_weight_decay, autoencoder
+        See `PretrainedClusterer`.
+    image_shape, batch_size, device, precision, random_state, verbose, checkpoint, checkpoint_seconds, snapshot_every
         See `DeepClusterer`, which also lists the attributes.
+    on_epoch
+        See `DeepClusterer`.
 
     Notes
     -----
@@ -58,10 +61,19 @@ class DCN(PretrainedClusterer):
     M, :math:`s_i`         ``cluster_centers_``, ``labels_``
     =====================  ====================================
 
-    As in the authors' code, centres start with a count of 100, and k-means from the present ones renews them (there
-    every 10 epochs): the codes shrink, and a mean of old ones falls behind. Departures: pre-training of all layers at
-    once; Adam and one cycle in place of SGD; the encoder sees a corrupted copy in update 1; update 3 goes at once to
-    where steps of 1 / count lead in any order. Defaults were set after a few trials on `mnist-5k`, labels seen.
+    As in the authors' code, centres start with a count of 100, and k-means from the present centres renews them (there
+    every 10 epochs), because the codes shrink and a mean of old ones falls behind.
+
+    =======================================  ========================================  ==================================
+    paper                                    here                                      why
+    =======================================  ========================================  ==================================
+    pre-training layer by layer              of all layers at once                     as good, and shorter
+    SGD                                      Adam, one cycle                           fewer epochs
+    update 1 on clean inputs                 the encoder sees a corrupted copy         better on few samples
+    update 3 sample by sample                at once, to where steps of 1 / count lead a batch is one operation
+    =======================================  ========================================  ==================================
+
+    Defaults were set after a few trials on ``mnist-5k``, with labels seen.
 
     References
     ----------
@@ -74,51 +86,46 @@ class DCN(PretrainedClusterer):
     (10, 10)
     """
 
-    lam: float = 1.0
-    epochs: int = 30
-    recenter: int | None = 1
-    noise: float = 0.4
-    layerwise_epochs: int = 0
-    pretrain_epochs: int = 100
-    weight_init: str = "pytorch"
-    learning_rate: float = 1e-3
+    lam: NonNegative = 1.0
+    epochs: Count = 30
+    recenter: Count | None = 1
+    noise: ProperFraction = 0.4
+    layerwise_epochs: Whole = 0
+    pretrain_epochs: Whole = 100
+    weight_init: Literal["glorot", "pytorch"] = "pytorch"
+    learning_rate: Positive = 1e-3
 
-    def _check_params(self) -> None:
-        super()._check_params()
-        check_number("lam", self.lam)
-        check_integer("epochs", self.epochs, minimum=1)
-        if self.recenter is not None:
-            check_integer("recenter", self.recenter, minimum=1)
-        check_number("learning_rate", self.learning_rate, open_at_minimum=True)
-
-    def _train(self, loop: Loop) -> tuple[Autoencoder, Tensor]:
-        autoencoder = self._pretrained(loop)
-        centers = torch.zeros(self.n_clusters, autoencoder.embedding_dim, device=loop.device)
+    def _train(self, loop: Loop) -> Trained:
+        network = self._pretrained(loop)
+        centers = torch.zeros(self.n_clusters, network.embedding_dim, device=loop.device)
         loop.register(centers=centers)
-        loop.watch(autoencoder.encode, centers)
-        optimizer = loop.adam(autoencoder.parameters(), self.learning_rate)
+        loop.watch(network.encode, centers)
+        optimizer = loop.adam(network.parameters(), self.learning_rate)
 
-        def renew(init: Tensor | None) -> bool:
-            z = loop.map(autoencoder.encode)
+        def place_centers(init: Tensor | None) -> None:
+            z = loop.map(network.encode)
             loop.check_finite(embedding=z)
             centers.copy_(torch.from_numpy(kmeans(z, self.n_clusters, loop.generator, init=init)))
             loop.state["labels"] = nearest(z, centers)
-            return False  # never the end of training
 
         def start() -> None:
-            renew(None)
+            place_centers(None)
             loop.state["counts"] = torch.full((self.n_clusters,), 100.0, device=loop.device)
+
+        def refresh() -> None:
+            if self.recenter is not None and loop.steps > 0:
+                place_centers(centers)
 
         def step(index: Tensor) -> dict[str, Tensor]:
             x, labels = loop.x[index], loop.state["labels"]
             before = labels[index]
-            z = autoencoder.encode(mask(x, self.noise, loop.device_generator))
-            l_r = reconstruction(x, autoencoder.decode(z), reduction="sum") / len(x)
+            z = network.encode(mask(x, self.noise, loop.noise_generator))
+            l_r = reconstruction(x, network.decode(z), reduction="sum") / len(x)
             l_km = k_means(z, centers, before)
             loss = l_r + self.lam / 2 * l_km
             loop.minimize(loss, optimizer)  # update 1
             with torch.no_grad():
-                z = autoencoder.encode(x)
+                z = network.encode(x)
                 labels[index] = nearest(z, centers)  # update 2
                 move(centers, loop.state["counts"], z, labels[index])  # update 3
             moved = (labels[index] != before).float().mean()
@@ -132,10 +139,10 @@ class DCN(PretrainedClusterer):
             batch_size=self.batch_size,
             learning_rate_schedule=one_cycle(),
             start=start,
-            refresh=lambda: self.recenter is not None and loop.steps > 0 and renew(centers),
-            refresh_every=(self.recenter or 1) * loop.steps_per_epoch(self.batch_size),
+            refresh=refresh,
+            refresh_epochs=self.recenter or 1,
         )
-        return autoencoder, centers
+        return Trained(network, centers=centers)
 
 
 def move(centers: Tensor, counts: Tensor, z: Tensor, labels: Tensor) -> None:

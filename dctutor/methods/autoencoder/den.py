@@ -1,19 +1,15 @@
 """Deep Embedding Network (Huang, Huang, Wang & Wang 2014)."""
 
 from dataclasses import dataclass
-from functools import partial
 
 import torch
 from torch import Tensor
 
-from dctutor._validation import check_integer, check_number
-from dctutor.architectures import Autoencoder
 from dctutor.classical import kmeans, neighbour_graph
-from dctutor.estimator.pretrained import PretrainedClusterer
+from dctutor.estimator import Count, NonNegative, Positive, PretrainedClusterer, Trained
 from dctutor.losses import group_sparsity, locality_preserving, reconstruction
 from dctutor.schedules import one_cycle
-from dctutor.training import Loop
-from dctutor.training.pretraining import scale_code
+from dctutor.training import Loop, scale_code
 
 __all__ = ["DEN"]
 
@@ -42,22 +38,24 @@ class DEN(PretrainedClusterer):
     beta : float, default=0.0001
         Weight of the group-sparsity constraint.
     n_neighbors : int, default=5
-        Neighbours k of each sample in the graph; where it exceeds the other samples, all of them.
+        Neighbours k of each sample in the graph; all other samples if there are fewer.
     t : float or None, default=None
         Width of the heat kernel, in squared units of the scaled input; None is the mean squared distance of neighbours.
     epochs : int, default=30
-        Passes over the data in fine-tuning.
+        Epochs of fine-tuning.
     learning_rate : float, default=0.001
         Peak learning rate of fine-tuning (Adam, one cycle).
     widths : sequence of int, default=(500, 500, 2000, 10)
         Widths of the encoder's layers. The last, that of the code, is cut into K groups as equal as can be (where
         it is below K, into single units): a multiple of K gives each cluster a group of several units.
-    n_clusters, layerwise_epochs, pretrain_epochs, noise, pretrain_learning_rate, pretrain_weight_decay
+    n_clusters, channels, layerwise_epochs, pretrain_epochs, noise, pretrain_learning_rate
         See `PretrainedClusterer`.
-    weight_init, autoencoder
+    pretrain_weight_decay, weight_init, autoencoder
         See `PretrainedClusterer`.
-    batch_size, device, precision, random_state, verbose, checkpoint, checkpoint_seconds, snapshot_every
+    image_shape, batch_size, device, precision, random_state, verbose, checkpoint, checkpoint_seconds, snapshot_every
         See `DeepClusterer`, which also lists the attributes.
+    on_epoch
+        See `DeepClusterer`.
 
     Notes
     -----
@@ -90,37 +88,27 @@ class DEN(PretrainedClusterer):
     (3, 20)
     """
 
-    alpha: float = 0.1
-    beta: float = 1e-4
-    n_neighbors: int = 5
-    t: float | None = None
-    epochs: int = 30
-    learning_rate: float = 1e-3
+    alpha: NonNegative = 0.1
+    beta: NonNegative = 1e-4
+    n_neighbors: Count = 5
+    t: Positive | None = None
+    epochs: Count = 30
+    learning_rate: Positive = 1e-3
 
-    def _check_params(self) -> None:
-        super()._check_params()
-        check_number("alpha", self.alpha)
-        check_number("beta", self.beta)
-        check_integer("n_neighbors", self.n_neighbors, minimum=1)
-        if self.t is not None:
-            check_number("t", self.t, open_at_minimum=True)
-        check_integer("epochs", self.epochs, minimum=1)
-        check_number("learning_rate", self.learning_rate, open_at_minimum=True)
-
-    def _train(self, loop: Loop) -> tuple[Autoencoder, Tensor]:
-        autoencoder = self._pretrained(loop)
+    def _train(self, loop: Loop) -> Trained:
+        network = self._pretrained(loop)
         graph = neighbour_graph(loop.x, min(self.n_neighbors, len(loop.x) - 1), t=self.t)
         k = graph.neighbors.shape[1]
-        units = torch.arange(autoencoder.embedding_dim)
+        units = torch.arange(network.embedding_dim)
         groups = [len(group) for group in units.tensor_split(min(self.n_clusters, len(units)))]
-        optimizer = loop.adam(autoencoder.parameters(), self.learning_rate)
+        optimizer = loop.adam(network.parameters(), self.learning_rate)
 
         def step(index: Tensor) -> dict[str, Tensor]:
-            drawn = torch.randint(k, index.shape, generator=loop.device_generator, device=loop.device)
-            z = autoencoder.encode(loop.x[torch.cat([index, graph.neighbors[index, drawn]])])
+            drawn = torch.randint(k, index.shape, generator=loop.noise_generator, device=loop.device)
+            z = network.encode(loop.x[torch.cat([index, graph.neighbors[index, drawn]])])
             own = z[: len(index)]
             pairs = torch.arange(len(z), device=loop.device).view(2, -1).T  # sample, its neighbour
-            l_r = reconstruction(loop.x[index], autoencoder.decode(own))
+            l_r = reconstruction(loop.x[index], network.decode(own))
             l_lp = locality_preserving(z, pairs, graph.similarity[index, drawn])
             l_gs = group_sparsity(own, groups)
             loss = l_r + self.alpha * l_lp + self.beta * l_gs
@@ -134,8 +122,8 @@ class DEN(PretrainedClusterer):
             epochs=self.epochs,
             batch_size=self.batch_size,
             learning_rate_schedule=one_cycle(),
-            start=partial(scale_code, loop, autoencoder, lambda z: z.std(0).mean()),
+            start=lambda: scale_code(loop, network, lambda z: z.std(0).mean()),
         )
-        z = loop.map(autoencoder.encode)
+        z = loop.map(network.encode)
         loop.check_finite(embedding=z)
-        return autoencoder, torch.from_numpy(kmeans(z, self.n_clusters, loop.generator))
+        return Trained(network, centers=torch.from_numpy(kmeans(z, self.n_clusters, loop.generator)))

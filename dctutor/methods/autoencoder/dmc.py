@@ -2,15 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 from torch import Tensor
 
 from dctutor import classical, losses
-from dctutor._validation import check_integer, check_number
-from dctutor.architectures import Autoencoder
-from dctutor.classical import kmeans
-from dctutor.estimator.pretrained import PretrainedClusterer
+from dctutor.architectures import Fuzzy
+from dctutor.estimator import Count, NonNegative, Positive, PretrainedClusterer, Range, Trained, Whole
 from dctutor.training import Loop
 
 __all__ = ["DMC"]
@@ -25,7 +24,7 @@ class DMC(PretrainedClusterer):
 
     with :math:`L_{rec}` from the survey's eq. 1, :math:`L_{lp}` from its eq. 3, and :math:`L_c` the distances of a code
     to all centres, the nearer the more they count (`dctutor.losses.fuzzy_k_means`). The codes themselves say, every
-    few passes over the data, which samples are neighbours, and before every pass where the centres lie.
+    few epochs, which samples are neighbours, and before every epoch where the centres lie.
 
     Parameters
     ----------
@@ -34,19 +33,23 @@ class DMC(PretrainedClusterer):
     gamma : float, default=1.0
         Weight :math:`\gamma` of the clustering loss.
     n_neighbors : int, default=10
-        Neighbours a sample, k in :math:`N_k(i)`; where the data have fewer, all of them.
+        Neighbours per sample, k in :math:`N_k(i)`; all other samples if there are fewer.
     graph_every : int, default=5
-        Passes over the data between two searches for neighbours.
+        Epochs between two searches for neighbours.
     fuzziness : float, default=1.5
         m, above 1: near 1 only the nearest centre counts.
     locality_epochs, epochs : int, default=15 and 5
-        Passes over the data with :math:`\gamma = 0`, before k-means places the centres; and with the whole objective.
+        Epochs with :math:`\gamma = 0`, before k-means places the centres; and with the whole objective.
     learning_rate : float, default=0.001
         Of Adam, in both.
-    n_clusters, widths, layerwise_epochs, pretrain_epochs, noise, pretrain_learning_rate, pretrain_weight_decay
-        See `PretrainedClusterer`, also for ``weight_init`` and ``autoencoder``.
-    batch_size, device, precision, random_state, verbose, checkpoint, checkpoint_seconds, snapshot_every
+    n_clusters, widths, channels, layerwise_epochs, pretrain_epochs, noise, pretrain_learning_rate
+        See `PretrainedClusterer`.
+    pretrain_weight_decay, weight_init, autoencoder
+        See `PretrainedClusterer`.
+    image_shape, batch_size, device, precision, random_state, verbose, checkpoint, checkpoint_seconds, snapshot_every
         See `DeepClusterer`, which also lists the attributes.
+    on_epoch
+        See `DeepClusterer`.
 
     Notes
     -----
@@ -55,7 +58,7 @@ class DMC(PretrainedClusterer):
     locality, and the second penalises codes by their proximity to each centre. The formulas are this package's
     reading, made without the paper's text, and so are symbols and defaults (for ``mnist-5k``):
 
-    - Neighbours outside the batch enter eq. 3 with the codes that they had before the pass. It saves encoding them,
+    - Neighbours outside the batch enter eq. 3 with the codes that they had before the epoch. It saves encoding them,
       and codes that stand still do not lower the loss by shrinking towards the origin together.
     - Both losses of codes are in units of the total variance of the first codes, so that weights fit any data.
     - Pre-training as in `DEC`, and ``locality_epochs``: neighbours and centres of random codes would say little.
@@ -75,65 +78,54 @@ class DMC(PretrainedClusterer):
     (3, 10)
     """
 
-    locality: float = 20.0
-    gamma: float = 1.0
-    n_neighbors: int = 10
-    graph_every: int = 5
-    fuzziness: float = 1.5
-    locality_epochs: int = 15
-    epochs: int = 5
-    learning_rate: float = 1e-3
+    locality: NonNegative = 20.0
+    gamma: NonNegative = 1.0
+    n_neighbors: Count = 10
+    graph_every: Count = 5
+    fuzziness: Annotated[float, Range(1, above=True)] = 1.5
+    locality_epochs: Whole = 15
+    epochs: Count = 5
+    learning_rate: Positive = 1e-3
 
-    def _check_params(self) -> None:
-        super()._check_params()
-        check_number("locality", self.locality)
-        check_number("gamma", self.gamma)
-        check_integer("n_neighbors", self.n_neighbors, minimum=1)
-        check_integer("graph_every", self.graph_every, minimum=1)
-        check_number("fuzziness", self.fuzziness, minimum=1, open_at_minimum=True)
-        check_integer("locality_epochs", self.locality_epochs, minimum=0)
-        check_integer("epochs", self.epochs, minimum=1)
-        check_number("learning_rate", self.learning_rate, open_at_minimum=True)
+    def _build_head(self, embedding_dim: int) -> Fuzzy:
+        return Fuzzy(self.n_clusters, embedding_dim, self.fuzziness)
 
-    def _train(self, loop: Loop) -> tuple[Autoencoder, Tensor]:
-        autoencoder = self._pretrained(loop)
-        centers = torch.zeros(self.n_clusters, autoencoder.embedding_dim, device=loop.device)
-        loop.register(centers=centers)
-        optimizer = loop.adam(autoencoder.parameters(), self.learning_rate)  # one: each new one starts with a jolt
+    def _train(self, loop: Loop) -> Trained:
+        network = self._pretrained(loop)
+        head = loop.build(lambda: self._build_head(network.embedding_dim))
+        loop.register(head=head)
+        optimizer = loop.adam(network.parameters(), self.learning_rate)  # one: each new one starts with a jolt
 
         def embed() -> Tensor:
-            z = loop.map(autoencoder.encode)
+            z = loop.map(network.encode)
             loop.check_finite(embedding=z)
             return z
 
-        def look() -> bool:
+        def explore() -> None:
             loop.state["z"] = z = embed()
             loop.state.setdefault("spread", z.var(0).sum().clamp_min(1e-6))  # all codes may be equal
-            if loop.steps // loop.steps_per_epoch(self.batch_size) % self.graph_every == 0:
+            if loop.epoch % self.graph_every == 0:
                 loop.state |= classical.neighbour_graph(z, min(self.n_neighbors, len(z) - 1))._asdict()
-            return False
 
         def place_centers() -> None:
-            centers.copy_(torch.from_numpy(kmeans(embed(), self.n_clusters, loop.generator)))
+            head.centers.copy_(torch.from_numpy(classical.kmeans(embed(), self.n_clusters, loop.generator)))
 
-        def look_and_move_centers() -> bool:  # each to the mean of the codes, weighted by membership
-            look()
-            weights = self._assign(loop.state["z"], centers) ** self.fuzziness
-            size = weights.sum(0).unsqueeze(1)
-            centers.copy_(torch.where(size > 0, weights.T @ loop.state["z"] / size, centers))
-            return False
+        def explore_and_move_centers() -> None:  # each to the mean of the codes, weighted by membership
+            explore()
+            weights = head.assign(loop.state["z"]) ** self.fuzziness
+            means = classical.weighted_means(loop.state["z"], weights)
+            head.centers.copy_(torch.where(weights.sum(0).unsqueeze(1) > 0, means, head.centers))
 
         def train(phase: str, gamma: float, epochs: int, start: Callable | None, refresh: Callable) -> None:
             def step(index: Tensor) -> dict[str, Tensor]:
                 x, state = loop.x[index], loop.state
-                z = autoencoder.encode(x)
-                l_rec = losses.reconstruction(x, autoencoder.decode(z))  # eq. 1
-                samples, pairs, similarity = classical.NeighbourGraph(state["neighbors"], state["similarity"]).edges(
-                    index
-                )
+                z = network.encode(x)
+                l_rec = losses.reconstruction(x, network.decode(z))  # eq. 1
+                graph = classical.NeighbourGraph(state["neighbors"], state["similarity"])
+                samples, pairs, similarity = graph.edges(index)
                 codes = state["z"].index_copy(0, index, z)[samples]  # those of the batch are new
                 l_lp = losses.locality_preserving(codes, pairs, similarity) / state["spread"]  # eq. 3
-                l_c = losses.fuzzy_k_means(z, centers, self.fuzziness) / state["spread"]
+                l_c = losses.fuzzy_k_means(z, head.centers, self.fuzziness) / state["spread"]
                 loss = l_rec + self.locality * l_lp + gamma * l_c
                 loop.minimize(loss, optimizer)
                 parts = {"loss": loss, "reconstruction": l_rec, "locality": l_lp}
@@ -143,10 +135,7 @@ class DMC(PretrainedClusterer):
             loop.run(phase, step, optimizers=[optimizer], epochs=epochs, batch_size=size, start=start, refresh=refresh)
 
         if self.locality_epochs:
-            train("locality", 0, self.locality_epochs, None, look)
-        loop.watch(autoencoder.encode, centers)
-        train("cluster", self.gamma, self.epochs, place_centers, look_and_move_centers)
-        return autoencoder, centers
-
-    def _assign(self, z: Tensor, centers: Tensor) -> Tensor:
-        return losses.fuzzy_memberships(z, centers, self._of_fit("fuzziness"))
+            train("locality", 0, self.locality_epochs, None, explore)
+        loop.watch(network.encode, head.centers)
+        train("cluster", self.gamma, self.epochs, place_centers, explore_and_move_centers)
+        return Trained(network, head)

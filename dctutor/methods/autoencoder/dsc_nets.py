@@ -1,29 +1,33 @@
 """Deep Subspace Clustering Networks (Ji, Zhang, Li, Salzmann & Reid 2017)."""
 
 from dataclasses import dataclass
-from functools import partial
-from typing import ClassVar, Literal
+from typing import Literal
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor
-from torch.nn.functional import one_hot
+from torch import Tensor, nn
 
-from dctutor._validation import check_integer, check_number
-from dctutor.architectures import SelfExpression
-from dctutor.classical.spectral import cluster_subspaces, keep_largest, memberships, spectral_labels, subspace_affinity
-from dctutor.estimator.prediction import Floats
+from dctutor.architectures import Autoencoder, FullyConvolutionalAutoencoder, SelfExpression, Subspaces
+from dctutor.classical import cluster_subspaces, keep_largest, spectral_labels, subspace_affinity, weighted_means
+from dctutor.estimator import (
+    Count,
+    NonNegative,
+    Positive,
+    PositiveFraction,
+    PretrainedClusterer,
+    ProperFraction,
+    Sizes,
+    Trained,
+    Whole,
+)
 from dctutor.losses import coefficient_norm, reconstruction, self_expression
-from dctutor.methods._convolutional import ConvolutionalClusterer, Network
-from dctutor.training import Loop
-from dctutor.training.pretraining import scale_code
+from dctutor.training import Loop, scale_code
 
 __all__ = ["DSCNet"]
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
-class DSCNet(ConvolutionalClusterer):
+class DSCNet(PretrainedClusterer):
     r"""Deep subspace clustering: an autoencoder in which each code is a combination of the other codes.
 
     Between encoder and decoder lies a linear layer over the samples, :math:`\hat Z = C Z` with :math:`c_{ii} = 0`.
@@ -44,13 +48,20 @@ class DSCNet(ConvolutionalClusterer):
     epochs, learning_rate : int and float, default=50 and 0.001
         Steps of joint training, each of which sees all samples, and its learning rate (Adam).
     rho, subspace_dim, alpha : float, int and float, default=0.2, 3 and 1.0
-        Share of each row of C that is kept, dimension of the subspaces, power of the affinity: see `dctutor.classical`.
+        Fraction of each row of C that is kept, dimension of the subspaces, power of the affinity: see `dctutor.classical`.
     max_samples : int, default=5000
         More samples than this are refused.
-    channels, kernel_sizes, image_shape, widths, pretrain_epochs, pretrain_learning_rate, autoencoder
-        See `ConvolutionalClusterer`.
-    n_clusters, batch_size, device, precision, random_state, verbose, checkpoint, checkpoint_seconds, snapshot_every
+    channels, kernel_sizes : sequence of int, default=(15,) and (3,)
+        Feature maps and kernels of the encoder's convolutions, each of which halves height and width; the code is the
+        last feature maps. Data that are not images get dense layers, see ``widths``.
+    layerwise_epochs, pretrain_epochs, noise : int, int and float, default=0, 50 and 0.0
+        Of pre-training, see `PretrainedClusterer`, whose own defaults differ.
+    n_clusters, widths, pretrain_learning_rate, pretrain_weight_decay, weight_init, autoencoder
+        See `PretrainedClusterer`.
+    image_shape, batch_size, device, precision, random_state, verbose, checkpoint, checkpoint_seconds, snapshot_every
         See `DeepClusterer`. ``batch_size`` is that of pre-training.
+    on_epoch
+        See `DeepClusterer`.
 
     Attributes
     ----------
@@ -83,68 +94,72 @@ class DSCNet(ConvolutionalClusterer):
     Ji, Zhang, Li, Salzmann & Reid (2017). Deep subspace clustering networks. NIPS 30.
     """
 
-    _arrays: ClassVar[tuple[str, ...]] = ("coefficients_", "affinity_matrix_", "subspaces_")
-
     norm: Literal["l1", "l2"] = "l2"
-    lambda1: float = 1e-4
-    lambda2: float = 1.0
-    epochs: int = 50
-    learning_rate: float = 1e-3
-    rho: float = 0.2
-    subspace_dim: int = 3
-    alpha: float = 1.0
-    max_samples: int = 5000
+    lambda1: NonNegative = 1e-4
+    lambda2: NonNegative = 1.0
+    epochs: Count = 50
+    learning_rate: Positive = 1e-3
+    rho: PositiveFraction = 0.2
+    subspace_dim: Count = 3
+    alpha: Positive = 1.0
+    max_samples: Count = 5000
+    channels: Sizes = (15,)
+    kernel_sizes: Sizes = (3,)
+    layerwise_epochs: Whole = 0
+    pretrain_epochs: Whole = 50
+    noise: ProperFraction = 0.0
 
-    def _check_params(self) -> None:
-        super()._check_params()
-        if self.norm not in ("l1", "l2"):
-            raise ValueError(f'norm: expected "l1" or "l2", got {self.norm!r}')
-        for name in ("lambda1", "lambda2", "rho", "alpha", "learning_rate"):
-            limit = 1 if name == "rho" else None
-            check_number(name, getattr(self, name), maximum=limit, open_at_minimum=not name.startswith("lambda"))
-        for name in ("epochs", "subspace_dim", "max_samples"):
-            check_integer(name, getattr(self, name), minimum=1)
+    def _build_network(self, n_features: int) -> nn.Module:
+        if self.image_shape_ is None:
+            return Autoencoder(n_features, self.widths, self.weight_init)
+        return FullyConvolutionalAutoencoder(self.image_shape_, self.channels, self.kernel_sizes)
 
-    def _train(self, loop: Loop) -> tuple[Network, Tensor]:
+    def _build_head(self, embedding_dim: int) -> Subspaces:
+        return Subspaces(self.n_clusters, embedding_dim, self.subspace_dim)
+
+    def _train(self, loop: Loop) -> Trained:
         n = len(loop.x)
         if n > self.max_samples:
             raise ValueError(
                 f"X: expected at most max_samples={self.max_samples} samples, got {n}, for which the fit would take"
                 f" about {70 * n**2 / 1e9:.1f} GB; fit a part of them, and predict the rest"
             )
-        autoencoder = self._pretrained(loop)
-        layer = SelfExpression(n).to(loop.device)
+        network = self._pretrained(loop)
+        layer = loop.build(lambda: SelfExpression(n))
         loop.register(self_expression=layer)
-        optimizer = loop.adam([*autoencoder.parameters(), *layer.parameters()], self.learning_rate)
+        optimizer = loop.adam([*network.parameters(), *layer.parameters()], self.learning_rate)
 
         def step(index: Tensor) -> dict[str, Tensor]:  # the batch is the whole data: its order does not matter
-            z = autoencoder.encode(loop.x)
+            z = network.encode(loop.x)
             z_hat = layer(z)
-            l_r = reconstruction(loop.x, autoencoder.decode(z_hat), reduction="sum") / 2
+            l_r = reconstruction(loop.x, network.decode(z_hat), reduction="sum") / 2
             l_c = coefficient_norm(layer.coefficients, self.norm)
             l_s = self_expression(z, z_hat)
             loss = l_r + self.lambda1 * l_c + self.lambda2 * l_s
             loop.minimize(loss, optimizer)
             return {"loss": loss, "reconstruction": l_r, "size_of_c": l_c, "self_expression": l_s}
 
-        start = partial(scale_code, loop, autoencoder, lambda z: z.square().mean().sqrt())
-        loop.run("cluster", step, optimizers=[optimizer], epochs=self.epochs, batch_size=n, start=start)
-        z = loop.map(autoencoder.encode)
+        loop.run(
+            "cluster",
+            step,
+            optimizers=[optimizer],
+            epochs=self.epochs,
+            batch_size=n,
+            start=lambda: scale_code(loop, network, lambda z: z.square().mean().sqrt()),
+        )
+        z = loop.map(network.encode)
         loop.check_finite(embedding=z, coefficients=layer.weight)
-        self._cluster(loop, layer.coefficients.detach().cpu().numpy(), z.cpu().numpy())
-        members = one_hot(torch.from_numpy(self.labels_), self.n_clusters).to(z)
-        return autoencoder, members.T @ z / members.sum(0).clamp_min(1)[:, None]
+        return self._cluster(loop, network, layer.coefficients.detach().cpu().numpy(), z.cpu())
 
-    def _cluster(self, loop: Loop, c: Floats, z: Floats) -> None:
+    def _cluster(self, loop: Loop, network: nn.Module, c: np.ndarray, z: Tensor) -> Trained:
+        """Cluster the samples by their coefficients, and fit a subspace to each cluster."""
         affinity = subspace_affinity(keep_largest(c, self.rho), self.n_clusters, self.subspace_dim, self.alpha)
         seed = int(torch.randint(2**31 - 1, (), generator=loop.generator))
         _, first, copies = np.unique(loop.x.cpu().numpy(), axis=0, return_index=True, return_inverse=True)
-        self.labels_ = spectral_labels(affinity[np.ix_(first, first)], self.n_clusters, seed)[copies.ravel()]
-        self.coefficients_, self.affinity_matrix_ = c, affinity
-        self.subspaces_ = cluster_subspaces(z, self.labels_, self.n_clusters, self.subspace_dim)
-
-    def _assign(self, z: Tensor, centers: Tensor) -> Tensor:
-        return memberships(z, torch.tensor(self.subspaces_, device=z.device))
-
-    def _label(self, x: Floats) -> NDArray[np.int64]:
-        return self.labels_
+        labels = spectral_labels(affinity[np.ix_(first, first)], self.n_clusters, seed)[copies.ravel()]
+        bases = torch.from_numpy(cluster_subspaces(z.numpy(), labels, self.n_clusters, self.subspace_dim))
+        head = loop.build(lambda: self._build_head(z.shape[1]))
+        head.bases.copy_(bases)
+        members = nn.functional.one_hot(torch.from_numpy(labels), self.n_clusters).to(z)
+        arrays = {"coefficients_": c, "affinity_matrix_": affinity, "subspaces_": bases}
+        return Trained(network, head, centers=weighted_means(z, members), labels=labels, arrays=arrays)

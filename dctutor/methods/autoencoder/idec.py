@@ -1,24 +1,26 @@
 """Improved Deep Embedded Clustering (Guo, Gao, Liu & Yin 2017)."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal
 
+import torch
 from torch import Tensor
 
-from dctutor._validation import check_number
-from dctutor.architectures import Autoencoder
+from dctutor.architectures import StudentT
+from dctutor.estimator import Count, NonNegative, Positive, PretrainedClusterer, ProperFraction, Trained
 from dctutor.losses import assignment_hardening, reconstruction
-from dctutor.methods._self_training import SelfTrainedClusterer, SelfTraining
+from dctutor.methods._self_training import SelfTraining
+from dctutor.training import Loop
 
 __all__ = ["IDEC"]
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
-class IDEC(SelfTrainedClusterer):
+class IDEC(PretrainedClusterer):
     r"""Improved DEC: the decoder stays, so that clustering cannot tear the embedding away from the data.
 
-    As in DEC, k-means on a pre-trained autoencoder's embedding places the centres, and encoder and
-    centres then follow a sharpened copy of their own assignments; but the reconstruction loss goes on:
+    As in DEC, k-means on a pre-trained autoencoder's embedding places the centres, and encoder and centres then follow
+    a sharpened copy of their own assignments. Here the reconstruction loss goes on:
 
     .. math:: L = L_r + \gamma L_c, \qquad L_r = \text{survey eq. 1}, \quad L_c = KL(P \Vert Q) \qquad
               \text{(paper eq. 8)}
@@ -32,22 +34,24 @@ class IDEC(SelfTrainedClusterer):
     nu : float, default=1.0
         Degrees of freedom of the kernel.
     epochs : int, default=30
-        The most passes over the data in clustering.
+        The most epochs of clustering.
     update_interval : int or None, default=None
-        Steps between two target distributions; None is one pass over the data.
+        Steps between two target distributions; None is one epoch.
     tol : float, default=0.001
-        Training stops when a smaller share of the samples changes cluster between two targets.
+        Training stops when a smaller fraction of the samples changes cluster between two targets.
     learning_rate, momentum : float, default=0.1 and 0.99
         Of SGD in clustering.
     init : {"kmeans", "ward"}, default="kmeans"
-        What places the first centres: k-means on the codes, as in the paper, or the means of the clusters that Ward's
-        method finds in them (in 10,000 at most; the others count with the nearest of these).
-    n_clusters, widths, layerwise_epochs, pretrain_epochs, noise, pretrain_learning_rate, pretrain_weight_decay
+        What places the centres: k-means on the codes, as in the paper, or the means of the clusters that Ward's method
+        finds in them (in 10,000 at most; each of the others counts with the nearest of these).
+    n_clusters, widths, channels, layerwise_epochs, pretrain_epochs, noise, pretrain_learning_rate
         See `PretrainedClusterer`.
-    weight_init, autoencoder
+    pretrain_weight_decay, weight_init, autoencoder
         See `PretrainedClusterer`.
-    batch_size, device, precision, random_state, verbose, checkpoint, checkpoint_seconds, snapshot_every
+    image_shape, batch_size, device, precision, random_state, verbose, checkpoint, checkpoint_seconds, snapshot_every
         See `DeepClusterer`, which also lists the attributes.
+    on_epoch
+        See `DeepClusterer`.
 
     Notes
     -----
@@ -60,8 +64,8 @@ class IDEC(SelfTrainedClusterer):
     :math:`\delta` (algorithm 1)      ``tol``
     ================================  ===================
 
-    The paper writes :math:`L_r` as a sum over features; the authors' code, like this one, takes the mean
-    (and the mean over samples of both losses), and it is for that scale that 0.1 is meant.
+    The paper writes :math:`L_r` as a sum over features. The authors' code takes the mean over features, and the mean
+    over samples of both losses, as is done here: 0.1 is meant for that scale.
 
     Departures: pre-training as in `DEC`.
 
@@ -79,19 +83,44 @@ class IDEC(SelfTrainedClusterer):
     (3, 10)
     """
 
-    gamma: float = 0.1
-    learning_rate: float = 0.1
-    momentum: float = 0.99
+    gamma: NonNegative = 0.1
+    nu: Positive = 1.0
+    epochs: Count = 30
+    update_interval: Count | None = None
+    tol: NonNegative = 0.001
+    learning_rate: Positive = 0.1
+    momentum: ProperFraction = 0.99
+    init: Literal["kmeans", "ward"] = "kmeans"
 
-    def _check_params(self) -> None:
-        super()._check_params()
-        check_number("gamma", self.gamma)
+    def _build_head(self, embedding_dim: int) -> StudentT:
+        return StudentT(self.n_clusters, embedding_dim, self.nu)
 
-    def _trained(self, autoencoder: Autoencoder) -> Iterable[Tensor]:
-        return autoencoder.parameters()
+    def _train(self, loop: Loop) -> Trained:
+        network = self._pretrained(loop)
+        head = loop.build(lambda: self._build_head(network.embedding_dim))
+        loop.register(head=head)
+        loop.watch(network.encode, head.centers)
+        clusters = SelfTraining(loop, network, head, tol=self.tol)
+        parameters = [*network.parameters(), head.centers]
+        optimizer = torch.optim.SGD(parameters, lr=float(self.learning_rate), momentum=float(self.momentum))
 
-    def _losses(self, autoencoder: Autoencoder, clusters: SelfTraining, x: Tensor, index: Tensor) -> dict[str, Tensor]:
-        z = autoencoder.encode(x)
-        l_r = reconstruction(x, autoencoder.decode(z))
-        l_c = assignment_hardening(clusters.target(index), clusters.assign(z))
-        return {"loss": l_r + self.gamma * l_c, "reconstruction": l_r, "clustering": l_c}  # eq. 8
+        def step(index: Tensor) -> dict[str, Tensor]:
+            x = loop.x[index]
+            z = network.encode(x)
+            l_r = reconstruction(x, network.decode(z))
+            l_c = assignment_hardening(clusters.target(index), head.assign(z))
+            loss = l_r + self.gamma * l_c  # eq. 8
+            loop.minimize(loss, optimizer)
+            return {"loss": loss, "reconstruction": l_r, "clustering": l_c}
+
+        loop.run(
+            "cluster",
+            step,
+            optimizers=[optimizer],
+            epochs=self.epochs,
+            batch_size=self.batch_size,
+            start=lambda: clusters.place_centers(self.init),
+            refresh=clusters.refresh,
+            refresh_steps=self.update_interval,
+        )
+        return Trained(network, head)

@@ -1,47 +1,51 @@
 """Deep Embedded Clustering (Xie, Girshick & Farhadi 2016)."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal
 
+import torch
 from torch import Tensor
 
-from dctutor.architectures import Autoencoder
+from dctutor.architectures import StudentT
+from dctutor.estimator import Count, NonNegative, Positive, PretrainedClusterer, ProperFraction, Trained
 from dctutor.losses import assignment_hardening
-from dctutor.methods._self_training import SelfTrainedClusterer, SelfTraining
+from dctutor.methods._self_training import SelfTraining
+from dctutor.training import Loop
 
 __all__ = ["DEC"]
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
-class DEC(SelfTrainedClusterer):
+class DEC(PretrainedClusterer):
     r"""Deep Embedded Clustering: an encoder that trains on its own confident assignments.
 
-    An autoencoder is pre-trained and its decoder set aside. k-means places the centres. Then
-    encoder and centres minimise :math:`KL(P \Vert Q)`, where Q are Student's t assignments (paper
-    eq. 1, survey eq. 5) and P is their sharpened copy (paper eq. 3, survey eq. 6), computed over the
-    whole data set every ``update_interval`` steps.
+    An autoencoder is pre-trained and its decoder set aside. k-means places the centres. Then encoder and centres
+    minimise :math:`KL(P \Vert Q)`. Q are Student's t assignments (paper eq. 1, survey eq. 5). P is their sharpened copy
+    (paper eq. 3, survey eq. 6), computed over the whole data set every ``update_interval`` steps.
 
     Parameters
     ----------
     nu : float, default=1.0
         Degrees of freedom of the kernel.
     epochs : int, default=30
-        The most passes over the data in clustering; the paper sets no limit.
+        The most epochs of clustering; the paper sets no limit.
     update_interval : int or None, default=None
-        Steps between two target distributions; None is one pass over the data.
+        Steps between two target distributions; None is one epoch.
     tol : float, default=0.001
-        Training stops when a smaller share of the samples changes cluster between two targets.
+        Training stops when a smaller fraction of the samples changes cluster between two targets.
     learning_rate, momentum : float, default=0.01 and 0.9
         Of SGD in clustering.
     init : {"kmeans", "ward"}, default="kmeans"
-        What places the first centres: k-means on the codes, as in the paper, or the means of the clusters that Ward's
-        method finds in them (in 10,000 at most; the others count with the nearest of these).
-    n_clusters, widths, layerwise_epochs, pretrain_epochs, noise, pretrain_learning_rate, pretrain_weight_decay
+        What places the centres: k-means on the codes, as in the paper, or the means of the clusters that Ward's method
+        finds in them (in 10,000 at most; each of the others counts with the nearest of these).
+    n_clusters, widths, channels, layerwise_epochs, pretrain_epochs, noise, pretrain_learning_rate
         See `PretrainedClusterer`.
-    weight_init, autoencoder
+    pretrain_weight_decay, weight_init, autoencoder
         See `PretrainedClusterer`.
-    batch_size, device, precision, random_state, verbose, checkpoint, checkpoint_seconds, snapshot_every
+    image_shape, batch_size, device, precision, random_state, verbose, checkpoint, checkpoint_seconds, snapshot_every
         See `DeepClusterer`, which also lists the attributes.
+    on_epoch
+        See `DeepClusterer`.
 
     Notes
     -----
@@ -55,9 +59,13 @@ class DEC(SelfTrainedClusterer):
     dropout rate                    ``noise``
     ==============================  ==================
 
-    Departures: pre-training is counted in epochs, with Adam and a one-cycle learning rate, where the
-    paper takes 50,000 SGD steps a layer and 100,000 for the whole; the whole stack, too, learns from
-    corrupted input.
+    ==================================================  =========================================  ====================
+    paper                                               here                                       why
+    ==================================================  =========================================  ====================
+    pre-training: 50,000 SGD steps per layer, then      epochs, Adam, one-cycle learning rate      a hundredth of the
+    100,000 for the whole                                                                          steps
+    the whole stack learns from clean input             from corrupted input                       better start
+    ==================================================  =========================================  ====================
 
     References
     ----------
@@ -73,9 +81,40 @@ class DEC(SelfTrainedClusterer):
     (3, 10)
     """
 
-    def _trained(self, autoencoder: Autoencoder) -> Iterable[Tensor]:
-        return autoencoder.encoder.parameters()
+    nu: Positive = 1.0
+    epochs: Count = 30
+    update_interval: Count | None = None
+    tol: NonNegative = 0.001
+    learning_rate: Positive = 0.01
+    momentum: ProperFraction = 0.9
+    init: Literal["kmeans", "ward"] = "kmeans"
 
-    def _losses(self, autoencoder: Autoencoder, clusters: SelfTraining, x: Tensor, index: Tensor) -> dict[str, Tensor]:
-        q = clusters.assign(autoencoder.encode(x))  # eq. 1
-        return {"loss": assignment_hardening(clusters.target(index), q)}  # eq. 2, with the target of eq. 3
+    def _build_head(self, embedding_dim: int) -> StudentT:
+        return StudentT(self.n_clusters, embedding_dim, self.nu)
+
+    def _train(self, loop: Loop) -> Trained:
+        network = self._pretrained(loop)
+        head = loop.build(lambda: self._build_head(network.embedding_dim))
+        loop.register(head=head)
+        loop.watch(network.encode, head.centers)
+        clusters = SelfTraining(loop, network, head, tol=self.tol)
+        parameters = [*network.encoder.parameters(), head.centers]
+        optimizer = torch.optim.SGD(parameters, lr=float(self.learning_rate), momentum=float(self.momentum))
+
+        def step(index: Tensor) -> dict[str, Tensor]:
+            q = head.assign(network.encode(loop.x[index]))  # eq. 1
+            loss = assignment_hardening(clusters.target(index), q)  # eq. 2
+            loop.minimize(loss, optimizer)
+            return {"loss": loss}
+
+        loop.run(
+            "cluster",
+            step,
+            optimizers=[optimizer],
+            epochs=self.epochs,
+            batch_size=self.batch_size,
+            start=lambda: clusters.place_centers(self.init),
+            refresh=clusters.refresh,  # eq. 3
+            refresh_steps=self.update_interval,
+        )
+        return Trained(network, head)

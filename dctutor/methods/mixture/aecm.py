@@ -2,20 +2,19 @@
 
 from dataclasses import dataclass
 from functools import partial
+from typing import Literal
 
 import torch
-from torch import Tensor
-from torch.optim.swa_utils import AveragedModel
+from torch import Tensor, nn
 
 from dctutor import losses
-from dctutor._validation import check_integer, check_number
-from dctutor.architectures import MixtureAutoencoder
+from dctutor.architectures import Mixture
 from dctutor.augmentation import mask
-from dctutor.classical.kmeans import kmeans
-from dctutor.estimator.pretrained import PretrainedClusterer
+from dctutor.classical import kmeans
+from dctutor.estimator import Count, NonNegative, Positive, PretrainedClusterer, ProperFraction, Trained, Whole
+from dctutor.estimator.pretrained import start_network
 from dctutor.schedules import one_cycle
-from dctutor.training import Loop
-from dctutor.training.averaging import average_epoch
+from dctutor.training import AveragedEpoch, Loop, divide_code
 
 __all__ = ["AECM"]
 
@@ -39,20 +38,23 @@ class AECM(PretrainedClusterer):
     init : {"pre", "rand"}, default="pre"
         Start from a pre-trained autoencoder, k-means and the module trained alone; or from random weights.
     alpha, beta, lam : float, default=1.08, 1.5 and 0.1
-        Concentration of the Dirichlet prior on the clusters' shares :math:`\bar{\gamma}_k` (1 is no prior; more evens
-        them out); weights of reconstruction and orthonormality.
+        Concentration of the Dirichlet prior on :math:`\bar{\gamma}_k`, the fractions of samples in the clusters (1 is no
+        prior; a larger one evens them out); weights of reconstruction and orthonormality.
     epochs, learning_rate : int and float, default=30 and 0.002
-        Passes over the data in joint training, before one more whose weights are averaged; peak of Adam's one cycle.
+        Epochs of joint training, before one more whose weights are averaged; peak of Adam's one cycle.
     joint_noise : float, default=0.5
-        Share of the encoder's inputs set to zero in joint training, in [0, 1). On many images 0 does better.
+        Fraction of the encoder's inputs set to zero in joint training, in [0, 1). On many images 0 does better.
     module_epochs, temperature : int and float, default=40 and 4.0
-        With ``"pre"``: passes over the codes in which the module learns alone; what its logits are then divided by.
-    n_clusters, widths, layerwise_epochs, pretrain_epochs, noise, pretrain_learning_rate, pretrain_weight_decay
+        With ``"pre"``: epochs in which the module learns alone, on the codes; what its logits are then divided by.
+    n_clusters, widths, channels, layerwise_epochs, pretrain_epochs, noise, pretrain_learning_rate
         See `PretrainedClusterer`.
-    weight_init, autoencoder
-        See `PretrainedClusterer`; all but ``n_clusters``, ``widths`` and ``weight_init`` count with ``"pre"`` alone.
-    batch_size, device, precision, random_state, verbose, checkpoint, checkpoint_seconds, snapshot_every
+    pretrain_weight_decay, weight_init, autoencoder
+        See `PretrainedClusterer`; all but ``n_clusters``, ``widths``, ``channels`` and ``weight_init`` count with
+        ``"pre"`` alone.
+    image_shape, batch_size, device, precision, random_state, verbose, checkpoint, checkpoint_seconds, snapshot_every
         See `DeepClusterer`, which also lists the attributes.
+    on_epoch
+        See `DeepClusterer`.
 
     Notes
     -----
@@ -73,40 +75,31 @@ class AECM(PretrainedClusterer):
     Boubekki et al. (2021). Joint optimization of an autoencoder [...]. Machine Learning 110. Values: the authors' code.
     """
 
-    init: str = "pre"
-    alpha: float = 1.08
-    beta: float = 1.5
-    lam: float = 0.1
-    epochs: int = 30
-    joint_noise: float = 0.5
-    learning_rate: float = 2e-3
-    module_epochs: int = 40
-    temperature: float = 4.0
+    init: Literal["pre", "rand"] = "pre"
+    alpha: Positive = 1.08
+    beta: NonNegative = 1.5
+    lam: NonNegative = 0.1
+    epochs: Count = 30
+    joint_noise: ProperFraction = 0.5
+    learning_rate: Positive = 2e-3
+    module_epochs: Whole = 40
+    temperature: Positive = 4.0
 
     def _check_params(self) -> None:
-        super()._check_params()
-        if self.init not in ("pre", "rand"):
-            raise ValueError(f"init: expected 'pre' or 'rand', got {self.init!r}")
         if self.init == "rand" and self.autoencoder is not None:
             raise ValueError("autoencoder: expected None with init='rand', which starts from random weights")
-        for name in ("alpha", "temperature", "learning_rate"):
-            check_number(name, getattr(self, name), open_at_minimum=True)
-        check_number("beta", self.beta)
-        check_number("lam", self.lam)
-        check_number("joint_noise", self.joint_noise, below=1)
-        for name, least in (("module_epochs", 0), ("epochs", 1)):
-            check_integer(name, getattr(self, name), minimum=least)
 
-    def _build_network(self, n_features: int) -> MixtureAutoencoder:
-        return MixtureAutoencoder(self._build_autoencoder(n_features), self.n_clusters)
+    def _build_head(self, embedding_dim: int) -> Mixture:
+        return Mixture(self.n_clusters, embedding_dim)
 
-    def _train(self, loop: Loop) -> tuple[MixtureAutoencoder, Tensor]:
-        autoencoder = self._pretrained(loop) if self.init == "pre" else self._untrained(loop)
-        network = loop.build(lambda: MixtureAutoencoder(autoencoder, self.n_clusters))
-        module, averaged = network.module, AveragedModel(network)
-        loop.register(module=module, averaged=averaged)
+    def _train(self, loop: Loop) -> Trained:
+        network = self._pretrained(loop) if self.init == "pre" else start_network(loop, self._build_network, None)
+        module = loop.build(lambda: self._build_head(network.embedding_dim))
+        averaged = AveragedEpoch(loop, self.epochs, network=network, module=module)
+        loop.register(module=module)
         loop.watch(network.encode, module.centers)
-        alone, both = loop.adam(module.parameters(), 0.01), loop.adam(network.parameters(), self.learning_rate)
+        alone = loop.adam(module.parameters(), 0.01)
+        both = loop.adam([*network.parameters(), *module.parameters()], self.learning_rate)
 
         def start_module() -> None:
             z = loop.state["codes"] = loop.map(network.encode)
@@ -122,12 +115,12 @@ class AECM(PretrainedClusterer):
 
         def start() -> None:
             if loop.state.pop("codes", None) is not None:
-                network.normalize(self.temperature)
+                normalize(network, module, self.temperature)
 
         def step(index: Tensor) -> dict[str, Tensor]:
             x = loop.x[index]
-            z = network.encode(mask(x, self.joint_noise, loop.device_generator))
-            gamma = network.assign(z)
+            z = network.encode(mask(x, self.joint_noise, loop.noise_generator))
+            gamma = module.assign(z)
             terms = {
                 "E1": losses.reconstruction(z, module.mix(gamma), reduction="sum") / len(x),
                 "E2": losses.gini_impurity(gamma) / len(x),
@@ -137,14 +130,43 @@ class AECM(PretrainedClusterer):
             }
             loss = torch.stack([*terms.values()]).sum()
             loop.minimize(loss, both)
+            averaged.update()
             return {"loss": loss, **terms}
 
-        run = partial(loop.run, batch_size=self.batch_size, learning_rate_schedule=one_cycle(end=0.01))
+        run = partial(loop.run, batch_size=self.batch_size)
+        cycle = one_cycle(end=0.01)
         if self.init == "pre":
-            run("module", module_step, optimizers=[alone], epochs=self.module_epochs, start=start_module)
-        run("cluster", step, optimizers=[both], epochs=self.epochs, start=start)
-        average_epoch(loop, network, averaged, step, optimizers=[both], batch_size=self.batch_size)
-        return network, module.centers
+            epochs = self.module_epochs
+            run(
+                "module",
+                module_step,
+                optimizers=[alone],
+                epochs=epochs,
+                start=start_module,
+                learning_rate_schedule=cycle,
+            )
+        run(
+            "cluster",
+            step,
+            optimizers=[both],
+            epochs=averaged.total,
+            learning_rate_schedule=averaged.schedule(cycle),
+            start=start,
+            end=averaged.finish,
+        )
+        return Trained(network, module)
 
-    def _assign(self, z: Tensor, centers: Tensor) -> Tensor:
-        return self.network_.assign(z)
+
+@torch.no_grad()
+def normalize(network: nn.Module, module: Mixture, temperature: float) -> None:
+    """Give the centroids a mean length of 1, and divide the logits by a temperature.
+
+    Codes follow the centroids and the decoder undoes it: reconstructions stay as they are, and so do assignments with a
+    temperature of 1. With a larger one they become softer; none changes its largest entry.
+    """
+    length = module.centers.norm(dim=1).mean()
+    factor = torch.where(length > 0, length, 1.0)  # constant data
+    divide_code(network, factor)
+    module.centers.div_(factor)
+    module.encoder.weight.mul_(factor / temperature)
+    module.encoder.bias.div_(temperature)

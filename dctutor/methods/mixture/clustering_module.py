@@ -1,22 +1,20 @@
 """The clustering module (Boubekki, Kampffmeyer, Brefeld & Jenssen 2021)."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar, Literal
 
 import torch
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
-from torch.optim.swa_utils import AveragedModel
 
 from dctutor import losses
-from dctutor._validation import check_integer, check_number
-from dctutor.architectures import CentredMixtureModule
-from dctutor.classical.kmeans import kmeans
-from dctutor.estimator import DeepClusterer
+from dctutor.architectures import Identity, Mixture
+from dctutor.classical import kmeans
+from dctutor.estimator import Count, DeepClusterer, Positive, Trained
 from dctutor.estimator.prediction import Floats
+from dctutor.estimator.scaling import Rule
 from dctutor.schedules import linear
-from dctutor.training import Loop
-from dctutor.training.averaging import average_epoch
+from dctutor.training import AveragedEpoch, Loop
 
 __all__ = ["ClusteringModule"]
 
@@ -31,21 +29,25 @@ class ClusteringModule(DeepClusterer):
 
     over the n samples of a batch, with the terms of `dctutor.losses.clustering_module`. The first three add up to
     :math:`\sum_{ik} \gamma_{ik} \lVert x_i - \mu_k \rVert^2`, which k-means minimises over hard assignments; the last
-    is a Dirichlet prior on the clusters' shares. `dctutor.classical.spherical_mixture` minimises L without a network.
+    is a Dirichlet prior on the fractions of samples in the clusters. `dctutor.classical.spherical_mixture` minimises L without a network.
 
     Parameters
     ----------
     alpha : float, default=1.03
-        Concentration of the Dirichlet prior on the clusters' shares. 1 leaves it out; the larger, the more even.
+        Concentration of the Dirichlet prior. 1 leaves it out; the larger, the more even the clusters.
     init : {"rand", "pre"}, default="rand"
         Random weights, or centroids from k-means++ and one pass of k-means, with their pseudo-inverse as W.
     epochs : int, default=150
-        Passes over the data, before one more whose weights are averaged step by step.
+        Epochs, before one more whose weights are averaged step by step.
     learning_rate : float, default=0.01
-        Of Adam at the start; it falls to a hundredth on a straight line. Few features, or few samples and so few steps,
-        need a larger one, or a smaller ``batch_size``: clusters stay empty else.
-    n_clusters, batch_size, device, precision, random_state, verbose, checkpoint, checkpoint_seconds, snapshot_every
+        Of Adam at the start; it falls to a hundredth along a straight line. Few features, or few samples and so few
+        steps, need a larger one or a smaller ``batch_size``; otherwise clusters stay empty.
+    n_clusters
+        See `DeepClusterer`.
+    image_shape, batch_size, device, precision, random_state, verbose, checkpoint, checkpoint_seconds, snapshot_every
         See `DeepClusterer`, which also lists the attributes.
+    on_epoch
+        See `DeepClusterer`.
 
     Attributes
     ----------
@@ -85,58 +87,56 @@ class ClusteringModule(DeepClusterer):
     (10, 64)
     """
 
-    _subtracts_means: ClassVar[bool] = True
+    input_scaling: ClassVar[Rule] = "centred"
 
-    alpha: float = 1.03
-    init: str = "rand"
-    epochs: int = 150
-    learning_rate: float = 0.01
+    alpha: Positive = 1.03
+    init: Literal["rand", "pre"] = "rand"
+    epochs: Count = 150
+    learning_rate: Positive = 0.01
 
-    def _check_params(self) -> None:
-        super()._check_params()
-        check_number("alpha", self.alpha, open_at_minimum=True)
-        if self.init not in ("rand", "pre"):
-            raise ValueError(f"init: expected 'rand' or 'pre', got {self.init!r}")
-        check_integer("epochs", self.epochs, minimum=1)
-        check_number("learning_rate", self.learning_rate, open_at_minimum=True)
+    def _build_network(self, n_features: int) -> Identity:
+        return Identity(n_features)
 
-    def _build_network(self, n_features: int) -> CentredMixtureModule:
-        return CentredMixtureModule(n_features, self.n_clusters)
+    def _build_head(self, embedding_dim: int) -> Mixture:
+        return Mixture(self.n_clusters, embedding_dim)
 
-    def _train(self, loop: Loop) -> tuple[CentredMixtureModule, Tensor]:
-        network = loop.build(lambda: self._build_network(loop.x.shape[1]))
-        network.measure(loop.x)
-        averaged = AveragedModel(network)
-        loop.register(network=network, averaged=averaged)
-        loop.watch(network.encode, network.centers)
-        optimizer = loop.adam(network.parameters(), self.learning_rate)
+    def _train(self, loop: Loop) -> Trained:
+        module = loop.build(lambda: self._build_head(loop.x.shape[1]))
+        averaged = AveragedEpoch(loop, self.epochs, module=module)
+        loop.register(module=module)
+        loop.watch(lambda x: x, module.centers)
+        optimizer = loop.adam(module.parameters(), self.learning_rate)
 
         def start() -> None:
             if self.init == "pre":
-                z = loop.map(network.encode)
-                centers = kmeans(z, self.n_clusters, loop.generator, n_init=1, max_iter=1)
-                network.start_from(torch.from_numpy(centers).to(loop.device))
+                centers = kmeans(loop.x, self.n_clusters, loop.generator, n_init=1, max_iter=1)
+                module.start_from(torch.from_numpy(centers).to(loop.device))
 
         def step(index: Tensor) -> dict[str, Tensor]:
-            z = network.encode(loop.x[index])
-            gamma = network.assign(z)
-            e1, e2, e3, e4 = losses.clustering_module(z, gamma, network.centers, self.alpha)
-            e1, e2, e3 = e1 / z.numel(), e2 / z.numel(), e3 / z.numel()
+            x = loop.x[index]
+            gamma = module.assign(x)
+            e1, e2, e3, e4 = losses.clustering_module(x, gamma, module.centers, self.alpha)
+            e1, e2, e3 = e1 / x.numel(), e2 / x.numel(), e3 / x.numel()
             loss = e1 + e2 + e3 + e4
             loop.minimize(loss, optimizer)
+            averaged.update()
             entropy = torch.special.entr(gamma.detach()).sum(1).mean()
             return {"loss": loss, "E1": e1, "E2": e2, "E3": e3, "E4": e4, "entropy": entropy}
 
-        run: dict[str, Any] = {"optimizers": [optimizer], "batch_size": self.batch_size}
-        loop.run("cluster", step, epochs=self.epochs, start=start, learning_rate_schedule=linear(1, 0.01), **run)
-        average_epoch(loop, network, averaged, step, **run)
-        return network, network.centers
-
-    def _assign(self, z: Tensor, centers: Tensor) -> Tensor:
-        return self.network_.assign(z)
+        loop.run(
+            "cluster",
+            step,
+            optimizers=[optimizer],
+            epochs=averaged.total,
+            batch_size=self.batch_size,
+            learning_rate_schedule=averaged.schedule(linear(1, 0.01)),
+            start=start,
+            end=averaged.finish,
+        )
+        return Trained(self._build_network(loop.x.shape[1]), module)
 
     @property
     def centroids_(self) -> Floats:
-        r"""The centroids :math:`\mu_k` in the units of the data, shape (n_clusters, d)."""
+        r"""The centroids :math:`\mu_k` in the units of the data, shape (K, d)."""
         check_is_fitted(self)
         return self.inverse_transform(self.cluster_centers_)

@@ -1,0 +1,273 @@
+"""Heads: what turns a code into soft assignments to clusters."""
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.nn import functional
+
+from dctutor._validation import check_integer, check_number
+from dctutor.architectures._layers import full_precision, glorot
+from dctutor.losses import fuzzy_memberships, student_t, subspace_memberships
+
+__all__ = ["Fuzzy", "Head", "Mixture", "Softmax", "StudentT", "Subspaces"]
+
+
+class Head(nn.Module):
+    """Base of the heads: from codes to soft assignments.
+
+    Parameters
+    ----------
+    n_clusters : int
+        Number of clusters, K.
+    embedding_dim : int
+        Width p of the code.
+
+    Attributes
+    ----------
+    n_clusters, embedding_dim : int
+        The same.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If one is not a positive integer.
+    """
+
+    def __init__(self, n_clusters: int, embedding_dim: int) -> None:
+        super().__init__()
+        self.n_clusters = check_integer("n_clusters", n_clusters, minimum=1)
+        self.embedding_dim = check_integer("embedding_dim", embedding_dim, minimum=1)
+
+    def assign(self, z: Float[Tensor, "n p"]) -> Float[Tensor, "n k"]:
+        """Soft assignments of codes, in float32 even under autocast; rows sum to 1."""
+        raise NotImplementedError
+
+    def forward(self, z: Float[Tensor, "n p"]) -> Float[Tensor, "n k"]:
+        """Soft assignments of codes."""
+        return self.assign(z)
+
+
+class StudentT(Head):
+    """Student's t kernel around trainable centres (Xie et al. 2016; survey eq. 5).
+
+    Parameters
+    ----------
+    n_clusters, embedding_dim : int
+        See `Head`.
+    nu : float, default 1.0
+        Degrees of freedom, positive.
+
+    Attributes
+    ----------
+    centers : nn.Parameter of shape (K, p)
+        The centres; zero until they are set.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is out of its range.
+    """
+
+    def __init__(self, n_clusters: int, embedding_dim: int, nu: float = 1.0) -> None:
+        super().__init__(n_clusters, embedding_dim)
+        self.nu = check_number("nu", nu, open_at_minimum=True)
+        self.centers = nn.Parameter(torch.zeros(n_clusters, embedding_dim))
+
+    def assign(self, z: Float[Tensor, "n p"]) -> Float[Tensor, "n k"]:
+        """Soft assignments q (survey eq. 5)."""
+        return student_t(z, self.centers, self.nu)
+
+
+class Fuzzy(Head):
+    """Memberships of fuzzy k-means (Bezdek 1981); see `dctutor.losses.fuzzy_memberships`.
+
+    Parameters
+    ----------
+    n_clusters, embedding_dim : int
+        See `Head`.
+    m : float, default 1.5
+        Fuzziness, above 1.
+
+    Attributes
+    ----------
+    centers : Tensor of shape (K, p)
+        The centres; zero until they are set.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is out of its range.
+    """
+
+    centers: Tensor
+
+    def __init__(self, n_clusters: int, embedding_dim: int, m: float = 1.5) -> None:
+        super().__init__(n_clusters, embedding_dim)
+        self.m = check_number("m", m, minimum=1, open_at_minimum=True)
+        self.register_buffer("centers", torch.zeros(n_clusters, embedding_dim))
+
+    def assign(self, z: Float[Tensor, "n p"]) -> Float[Tensor, "n k"]:
+        """Memberships q."""
+        return fuzzy_memberships(z, self.centers, self.m)
+
+
+class Softmax(Head):
+    """A dense layer with a softmax.
+
+    Parameters
+    ----------
+    n_clusters, embedding_dim : int
+        See `Head`.
+
+    Attributes
+    ----------
+    layer : nn.Linear
+        From codes to logits; initial weights by Glorot & Bengio (2010).
+    """
+
+    def __init__(self, n_clusters: int, embedding_dim: int) -> None:
+        super().__init__(n_clusters, embedding_dim)
+        self.layer = nn.Linear(embedding_dim, n_clusters)
+        glorot(self)
+
+    def logits(self, z: Float[Tensor, "n p"]) -> Float[Tensor, "n k"]:
+        """What the softmax takes, in float32 even under autocast."""
+        return full_precision(self.layer, z)
+
+    def assign(self, z: Float[Tensor, "n p"]) -> Float[Tensor, "n k"]:
+        """Softmax of the logits."""
+        return self.logits(z).softmax(1)
+
+    @torch.no_grad()
+    def start_from(self, z: Float[Tensor, "n p"], labels: Int[Tensor, " n"]) -> None:
+        """Set the layer to tell given clusters apart, as if each were a spherical Gaussian of one common width.
+
+        Parameters
+        ----------
+        z : Tensor of shape (n, p)
+            Codes of the data.
+        labels : Tensor of shape (n,)
+            The cluster of each, 0 to K - 1, none of them empty.
+        """
+        member = functional.one_hot(labels, self.n_clusters).to(z.dtype)
+        centers = member.T @ z / member.sum(0).unsqueeze(1)
+        # The log of a Gaussian is its centre's product with z over the variance, minus a constant. Where all
+        # codes of a cluster agree, the floor keeps the layer soft enough to be trained.
+        variance = (z - centers[labels]).square().mean().clamp_min(0.01)
+        self.layer.weight.copy_(centers / variance)
+        self.layer.bias.copy_(-centers.square().sum(1) / (2 * variance))
+
+
+class Mixture(Head):
+    r"""The clustering module: an autoencoder of one hidden layer whose units are clusters (Boubekki et al. 2021).
+
+    .. math:: \gamma_i = \mathrm{softmax}(W x_i + b), \qquad \bar{x}_i = \sum_k \gamma_{ik} \mu_k
+
+    The hidden layer is the posterior of a Gaussian mixture whose components share one spherical covariance; the
+    decoder's weights are the centroids. Put it on any encoder's output and minimise `dctutor.losses.clustering_module`.
+
+    Parameters
+    ----------
+    n_clusters : int
+        Number of hidden units, K.
+    embedding_dim : int
+        Width of what is clustered: samples or their codes.
+
+    Attributes
+    ----------
+    encoder : nn.Linear
+        W and b.
+    centers : nn.Parameter of shape (K, p)
+        The centroids :math:`\mu_k`. The authors' decoder has a bias as well; rows of ``gamma`` sum to 1, so that it
+        would only be added to every centroid.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a number is not a positive integer.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from dctutor.architectures import Mixture
+    >>> from dctutor.losses import clustering_module
+    >>> module, z = Mixture(3, 2), torch.randn(8, 2)
+    >>> gamma = module.assign(z)
+    >>> clustering_module(z, gamma, module.centers).shape
+    torch.Size([4])
+    """
+
+    def __init__(self, n_clusters: int, embedding_dim: int) -> None:
+        super().__init__(n_clusters, embedding_dim)
+        self.encoder = nn.Linear(embedding_dim, n_clusters)
+        self.centers = nn.Parameter(torch.empty(n_clusters, embedding_dim))
+        glorot(self)
+        nn.init.xavier_uniform_(self.centers)
+
+    def assign(self, z: Float[Tensor, "n p"]) -> Float[Tensor, "n k"]:
+        """Soft assignments gamma."""
+        # Logits must stay finite, or a sample that lies absurdly far away turns into NaN.
+        logits = full_precision(lambda z: self.encoder(z.clamp(-1e30, 1e30)).clamp(-1e30, 1e30), z)
+        return torch.softmax(logits, dim=1)
+
+    def mix(self, gamma: Float[Tensor, "n k"]) -> Float[Tensor, "n p"]:
+        """Reconstructions: means of the centroids, weighted by soft assignments; in float32 even under autocast."""
+        with torch.autocast(gamma.device.type, enabled=False):
+            return gamma @ self.centers
+
+    @torch.no_grad()
+    def start_from(self, centers: Float[Tensor, "k p"]) -> None:
+        """Start at given centroids, as the paper does with those of k-means.
+
+        The encoder's weights become the pseudo-inverse of the centroids and its bias 0. If the centroids are linearly
+        independent, centroid k then has the logits of unit k alone. Means of all clusters of centred samples are not.
+
+        Parameters
+        ----------
+        centers : Tensor of shape (K, p)
+            The centroids.
+
+        Raises
+        ------
+        ValueError
+            If the shape is another one.
+        """
+        if centers.shape != self.centers.shape:
+            raise ValueError(f"centers: expected shape {tuple(self.centers.shape)}, got {tuple(centers.shape)}")
+        self.centers.copy_(centers)
+        # Rounding would decide how large the weights are along a direction that the centroids do not span.
+        self.encoder.weight.copy_(torch.linalg.pinv(centers, rtol=1e-4).T)
+        self.encoder.bias.zero_()
+
+
+class Subspaces(Head):
+    """Memberships by the angle to linear subspaces; see `dctutor.losses.subspace_memberships`.
+
+    Parameters
+    ----------
+    n_clusters, embedding_dim : int
+        See `Head`.
+    subspace_dim : int
+        Dimension of each subspace; at most p - 1 of it is used, as the whole space holds every code.
+
+    Attributes
+    ----------
+    bases : Tensor of shape (K, min(subspace_dim, p - 1), p)
+        Orthonormal rows for each cluster; zero until they are set.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a number is not a positive integer.
+    """
+
+    bases: Tensor
+
+    def __init__(self, n_clusters: int, embedding_dim: int, subspace_dim: int) -> None:
+        super().__init__(n_clusters, embedding_dim)
+        dim = min(check_integer("subspace_dim", subspace_dim, minimum=1), max(embedding_dim - 1, 1))
+        self.register_buffer("bases", torch.zeros(n_clusters, dim, embedding_dim))
+
+    def assign(self, z: Float[Tensor, "n p"]) -> Float[Tensor, "n k"]:
+        """Memberships q."""
+        return subspace_memberships(z, self.bases)
