@@ -53,7 +53,7 @@ def load_dataset(
         If `name` or `split` is unknown.
     DatasetUnavailableError
         If the set is missing and cannot be fetched, or if a file of it is damaged. A failed download leaves
-        no file behind.
+        no file behind; what a killed process left is removed by the next download.
     """
     if not isinstance(name, str) or name not in ENTRIES:
         raise ValueError(f"name must be one of {', '.join(map(repr, ENTRIES))}; got {name!r}.")

@@ -78,6 +78,8 @@ class Entry:
     folder: str | None = None
     files: tuple[str, ...] = ()
     sizes: tuple[tuple[str, int], ...] = ()  # number of rows of each official split, or of "all" where there is none
+    counts: tuple[tuple[str, tuple[int, ...]], ...] = ()  # of each split: rows of the first classes
+    brightness: tuple[float, ...] = ()  # mean pixel of each class, as a fraction of `levels`
 
 
 _DIGITS = tuple("0123456789")
@@ -94,7 +96,7 @@ _FASHION_REFERENCE = (
     "learning algorithms. arXiv:1708.07747, 2017."
 )
 _IDX = tuple(f"{part}-{kind}-ubyte" for part in ("train", "t10k") for kind in ("images-idx3", "labels-idx1"))
-_HAPT_TABLES = ("X", "y", "subject_id")
+_HAPT_TABLES = ("X", "y")
 
 _ALL = (
     Entry(
@@ -167,6 +169,8 @@ _ALL = (
         folder="HAPT",
         files=tuple(f"{part}/{table}_{part.lower()}.txt" for part in ("Train", "Test") for table in _HAPT_TABLES),
         sizes=(("train", 7_767), ("test", 3_162)),
+        # The six activities only: copies differ in how many windows they take from the short transitions.
+        counts=(("train", (1_226, 1_073, 987, 1_293, 1_423, 1_413)), ("test", (496, 471, 420, 508, 556, 545))),
     ),
     Entry(
         name="orl",
@@ -194,6 +198,10 @@ _ALL = (
         folder="COIL20",
         files=("COIL20.mat",),
         sizes=(("all", 1_440),),
+        brightness=(
+            *(0.423, 0.305, 0.166, 0.314, 0.248, 0.181, 0.276, 0.285, 0.300, 0.280),
+            *(0.328, 0.330, 0.377, 0.409, 0.429, 0.308, 0.492, 0.166, 0.203, 0.213),
+        ),
     ),
 )
 ENTRIES = {entry.name: entry for entry in _ALL}

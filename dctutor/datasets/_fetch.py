@@ -1,12 +1,23 @@
 """Find a data set on this computer, or download it so that no reader ever meets half of one."""
 
+import contextlib
 import os
+import platform
+import re
+import shutil
 import tempfile
+import time
 from pathlib import Path
 
-from dctutor.datasets._catalog import DatasetUnavailableError, Entry
+from dctutor.datasets import _sources
+from dctutor.datasets._catalog import ENTRIES, DatasetUnavailableError, Entry
 from dctutor.datasets._read import read
 from dctutor.datasets._sources import FETCHERS, SOURCES
+
+# A folder that a download works in: the set, the process and the computer it belongs to.
+_STAGE = re.compile(rf"\.({'|'.join(ENTRIES)})-(\d+)@(.*)-\w+")
+_HOST = re.sub(r"[^\w.-]", "_", platform.node())
+_DAY = 86_400.0  # seconds; no download lasts so long
 
 
 def data_folder(data_home: Path | None) -> Path:
@@ -42,12 +53,38 @@ def locate(entry: Entry, data_home: Path | None, download: bool) -> Path:
         raise _unavailable(entry, folder, f"missing {', '.join(missing)}, and download=False")
     try:
         home.mkdir(parents=True, exist_ok=True)
+        _remove_abandoned(home)
         # Beside the target, so that the last step is a rename on one file system.
-        with tempfile.TemporaryDirectory(prefix=f".{entry.name}-", dir=home) as stage:
+        prefix = f".{entry.name}-{os.getpid()}@{_HOST}-"
+        with tempfile.TemporaryDirectory(prefix=prefix, dir=home, ignore_cleanup_errors=True) as stage:
             _install(_download(entry, Path(stage)), folder, entry.files)
     except OSError as error:
         raise _unavailable(entry, folder, " ".join(str(error).split())) from error
     return folder
+
+
+def _remove_abandoned(home: Path) -> None:
+    """Remove what downloads that were killed have left in `home`, but nothing of one that may still run."""
+    for path in home.glob(".*-*@*-*"):
+        stage = _STAGE.fullmatch(path.name)
+        if stage is None:
+            continue
+        with contextlib.suppress(OSError):  # another process may be faster
+            dead = stage[3] == _HOST and not _runs(int(stage[2]))
+            if dead or time.time() - path.stat().st_mtime > _DAY:
+                shutil.rmtree(path, ignore_errors=True)
+
+
+def _runs(process: int) -> bool:
+    if os.name == "nt":  # os.kill would end the process; the age of the folder has to do
+        return True
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:  # it runs, as another user's
+        pass
+    return True
 
 
 def _download(entry: Entry, stage: Path) -> Path:
@@ -56,9 +93,11 @@ def _download(entry: Entry, stage: Path) -> Path:
     for number, address in enumerate(SOURCES[entry.name]):
         attempt = stage / str(number)
         try:
-            fetched = FETCHERS[entry.name](entry, address, attempt)
+            fetched = FETCHERS[entry.name](entry, address, attempt, time.monotonic() + _sources.DEADLINE)
             for split in ("train", "test"):
-                read(entry, fetched, split)
+                n_rows, known = len(read(entry, fetched, split)[1]), dict(entry.sizes).get(split)
+                if known is not None and n_rows != known:
+                    raise OSError(f"expected {known} rows in the split {split!r}, got {n_rows}")
             return fetched
         except Exception as error:  # whatever network, archive, parser or disk did, the next address may work
             failures.append(f"{address} gave {type(error).__name__}: {error}")

@@ -7,11 +7,11 @@ import hashlib
 import http.server
 import io
 import threading
+import time
 import zipfile
 
 import numpy as np
 import pytest
-import torchvision.datasets
 from PIL import Image
 from scipy.io import savemat
 
@@ -39,9 +39,11 @@ def hapt_files():
     files = {}
     for part, n in (("Train", 24), ("Test", 12)):
         split = part.lower()
-        rows = rng.uniform(-1, 1, (n, 561))
+        rows, labels = rng.uniform(-1, 1, (n, 561)), np.arange(n) % 12 + 1
+        rows[:, 3] = np.where(labels <= 3, 0.1, -0.99)  # the body moves in walking
+        rows[:, 40] = np.where(labels == 6, -0.4, 0.9)  # the first axis is upright unless the person lies
         files[f"{part}/X_{split}.txt"] = "".join(" ".join(f"{v:.4f}" for v in row) + "\n" for row in rows)
-        files[f"{part}/y_{split}.txt"] = "".join(f"{i % 12 + 1}\n" for i in range(n))
+        files[f"{part}/y_{split}.txt"] = "".join(f"{label}\n" for label in labels)
         files[f"{part}/subject_id_{split}.txt"] = "1\n" * n
     return {name: text.encode() for name, text in files.items()}
 
@@ -54,16 +56,19 @@ def faces_file():
     return buffer.getvalue(), images
 
 
-def objects_files():
-    images = np.random.default_rng(3).integers(0, 256, (20, 72, 8, 8), dtype=np.uint8)
-    files = {}
-    for thing in range(20):
-        for turn in range(72):
-            buffer = io.BytesIO()
-            # Blocks of 16 pixels: small files, and each block of 4 has the value of its pixels as its mean.
-            Image.fromarray(images[thing, turn].repeat(16, 0).repeat(16, 1)).save(buffer, "png")
-            files[f"obj{thing + 1}__{turn}.png"] = buffer.getvalue()
-    return files, images
+def png(image):
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, "png")
+    return buffer.getvalue()
+
+
+def objects_files(images):
+    # Blocks of 16 pixels: small files, and each block of 4 has the value of its pixels as its mean.
+    return {
+        f"obj{thing + 1}__{turn}.png": png(images[thing, turn].repeat(16, 0).repeat(16, 1))
+        for thing in range(20)
+        for turn in range(72)
+    }
 
 
 def zipped(files, prefix=""):
@@ -74,7 +79,9 @@ def zipped(files, prefix=""):
     return buffer.getvalue()
 
 
-OBJECTS = objects_files()
+# Each object has a brightness of its own.
+OBJECTS = np.random.default_rng(3).integers(0, 12 * np.arange(2, 22)[:, None, None, None], (20, 72, 8, 8), np.uint8)
+OBJECTS_ZIP = zipped(objects_files(OBJECTS), "coil-20-proc/")
 
 
 class Mirror:
@@ -82,7 +89,7 @@ class Mirror:
 
     def __init__(self):
         self.files = {}
-        self.spoil = None  # or "truncated", "corrupted", "missing", "cut"
+        self.spoil = None  # or "truncated", "corrupted", "missing", "endless", "slow body", "slow header"
         self.requests = []
         self.before_answer = lambda: None
         mirror = self
@@ -95,8 +102,22 @@ class Mirror:
                     return self.send_error(404)
                 mirror.before_answer()
                 self.send_response(200)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
+                with contextlib.suppress(ConnectionError):  # the client may have given up
+                    if mirror.spoil == "slow header":
+                        self.flush_headers()
+                        for _ in range(1000):  # far longer than the limits of the tests
+                            self.wfile.write(b"X")
+                            time.sleep(0.02)
+                    if mirror.spoil not in ("endless", "slow body"):
+                        self.send_header("Content-Length", str(len(body)))
+                    self.end_headers()
+                    if mirror.spoil == "endless":
+                        for _ in range(1000):
+                            self.wfile.write(bytes(2**16))
+                    if mirror.spoil == "slow body":
+                        for byte in body[:1000]:
+                            self.wfile.write(bytes([byte]))
+                            time.sleep(0.02)
                 if mirror.spoil == "truncated":
                     body = body[: len(body) // 2]
                 if mirror.spoil == "corrupted":
@@ -121,21 +142,25 @@ class Mirror:
 def mirror(monkeypatch):
     """A good mirror of all five sets; the catalogue knows its sizes and checksums."""
     server = Mirror()
-    packed = {f"{name}.gz": gzip.compress(content) for name, content in image_files().items()}
-    faces, objects = faces_file()[0], zipped(OBJECTS[0], "coil-20-proc/")
-    server.files = {**packed, "hapt.zip": zipped(hapt_files()), "orl.mat": faces, "coil.zip": objects}
-    resources = [(name, hashlib.md5(content).hexdigest()) for name, content in packed.items()]
-    for name, source in (
-        ("mnist", torchvision.datasets.MNIST),
-        ("fashion", torchvision.datasets.FashionMNIST),
-    ):
-        entry = dataclasses.replace(_catalog.ENTRIES[name], sizes=(("train", N_TRAIN), ("test", N_TEST)))
-        monkeypatch.setitem(_catalog.ENTRIES, name, entry)
-        monkeypatch.setattr(source, "resources", resources)
+    images, faces = image_files(), faces_file()[0]
+    packed = {f"{name}.gz": gzip.compress(content) for name, content in images.items()}
+    server.files = {**packed, "hapt.zip": zipped(hapt_files()), "orl.mat": faces, "coil.zip": OBJECTS_ZIP}
+    sums = {name: hashlib.sha256(content).hexdigest() for name, content in images.items()}
+    facts = {"sizes": (("train", N_TRAIN), ("test", N_TEST))}
+    stand_ins = {
+        "mnist": facts,
+        "fashion": facts,
+        "hapt": {"sizes": (("train", 24), ("test", 12)), "counts": (("train", (2,) * 6), ("test", (1,) * 6))},
+        "coil-20": {"brightness": tuple(OBJECTS.mean((1, 2, 3)) / 255)},
+    }
+    for name, changes in stand_ins.items():
+        monkeypatch.setitem(_catalog.ENTRIES, name, dataclasses.replace(_catalog.ENTRIES[name], **changes))
+    for name in ("mnist", "fashion"):
+        monkeypatch.setitem(_sources.SHA256, name, sums)
         monkeypatch.setitem(_sources.SOURCES, name, (f"{server.address}/{name}/",))
     for name, file in (("hapt", "hapt.zip"), ("orl", "orl.mat"), ("coil-20", "coil.zip")):
         monkeypatch.setitem(_sources.SOURCES, name, (f"{server.address}/{file}",))
-    monkeypatch.setattr(_sources, "ORL_SHA256", hashlib.sha256(faces).hexdigest())
+    monkeypatch.setitem(_sources.SHA256, "orl", {"olivettifaces.mat": hashlib.sha256(faces).hexdigest()})
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     yield server
@@ -149,7 +174,18 @@ def make_zip():
 
 @pytest.fixture
 def small_images():
-    return {"orl": faces_file()[1], "coil-20": OBJECTS[1].reshape(-1, 8, 8)}
+    return {"orl": faces_file()[1], "coil-20": OBJECTS.reshape(-1, 8, 8)}
+
+
+@pytest.fixture
+def objects():
+    """Images of the stand-in for COIL-20, (20, 72, 8, 8), and what makes the files of an archive of such images."""
+    return OBJECTS.copy(), objects_files
+
+
+@pytest.fixture
+def make_png():
+    return png
 
 
 @pytest.fixture

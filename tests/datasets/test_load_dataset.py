@@ -1,13 +1,19 @@
+import contextlib
+import hashlib
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy.io import savemat
+from scipy.sparse import csc_matrix
 
 import dctutor.datasets
-from dctutor.datasets import DatasetUnavailableError, available_datasets, load_dataset
+from dctutor.datasets import DatasetUnavailableError, _sources, available_datasets, load_dataset
+from dctutor.datasets._catalog import ENTRIES
+from dctutor.datasets._fetch import locate
 
 BUNDLED = {"digits": (1797, (1, 8, 8)), "mnist-5k": (5000, (1, 28, 28)), "fashion-5k": (5000, (1, 28, 28))}
 
@@ -131,12 +137,19 @@ def test_labels_outside_the_classes_are_found(mirror, tmp_path):
     [
         (
             {"fea": np.zeros((399, 1024)), "gnd": np.zeros((399, 1))},
-            r"expected fea \(400, 1024\) .* found \(399, 1024\)",
+            r"expected numbers fea \(400, 1024\) .* found .*fea \(399, 1024\) double",
         ),
         ({"fea": np.full((400, 1024), np.nan)}, r"a pixel is outside \[0, 255\]"),
         ({"fea": np.full((400, 1024), 256.0)}, r"a pixel is outside \[0, 255\]"),
         ({"gnd": np.ones((400, 1))}, "its labels are not the numbers 1 to 40"),
-        ({"gnd": None}, "KeyError: 'gnd'"),
+        ({"gnd": np.arange(400)[:, None] // 11 + 1.0}, "its labels are not the numbers 1 to 40"),
+        ({"gnd": np.minimum(np.arange(400)[:, None] // 9, 39) + 1}, "expected 10 images per class, found 9 to 49"),
+        ({"gnd": None}, r"expected numbers fea .* found fea \(400, 1024\) double"),
+        ({"gnd": csc_matrix(np.ones((400, 1)))}, r"expected numbers .* gnd \(400, 1\) sparse"),
+        ({"gnd": np.full((400, 1), "a", object)}, r"expected numbers .* gnd \(400, 1\) cell"),
+        ({"fea": csc_matrix((400, 1024))}, r"expected numbers .* fea \(400, 1024\) sparse"),
+        ({"fea": np.full((400, 1024), "a")}, r"expected numbers .* fea \(400, 1024\) char"),
+        ({"fea": np.ones((400, 1024), complex)}, r"a pixel is outside \[0, 255\]"),
     ],
 )
 def test_damaged_matlab_file_is_named(tmp_path, tables, why):
@@ -145,6 +158,29 @@ def test_damaged_matlab_file_is_named(tmp_path, tables, why):
     savemat(tmp_path / "ORL/ORL_32x32.mat", {name: value for name, value in whole.items() if value is not None})
     with pytest.raises(DatasetUnavailableError, match=f"ORL_32x32.mat is damaged: {why}"):
         load_dataset("orl", data_home=tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"", b"MATLAB", b"MATLAB 7.3 MAT-file".ljust(124) + b"\0\2IM" + bytes(400)])
+def test_file_that_is_no_matlab_file_is_named(tmp_path, content):
+    (tmp_path / "ORL").mkdir()
+    (tmp_path / "ORL/ORL_32x32.mat").write_bytes(content)
+    with pytest.raises(DatasetUnavailableError, match=r"ORL_32x32.mat is damaged"):
+        load_dataset("orl", data_home=tmp_path)
+
+
+@pytest.mark.parametrize("variables", [{"fea": np.zeros((4000, 1024))}, {"more": np.zeros((4000, 1024))}])
+def test_large_variable_of_a_matlab_file_is_not_loaded(tmp_path, variables):
+    labels = np.arange(400)[:, None] // 10 + 1
+    whole = {"fea": np.full((400, 1024), 7, np.uint8), "gnd": labels}
+    (tmp_path / "ORL").mkdir()
+    savemat(tmp_path / "ORL/ORL_32x32.mat", whole | variables)
+    load_dataset("digits")  # not to count what the first call imports
+    tracemalloc.start()
+    with pytest.raises(DatasetUnavailableError, match="fea") if "fea" in variables else contextlib.nullcontext():
+        load_dataset("orl", data_home=tmp_path)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 16_000_000  # the large one takes 32,768,000 bytes
 
 
 @pytest.mark.full_data("orl", "coil-20")
@@ -173,6 +209,15 @@ def test_full_fashion():
     assert np.bincount(train.y).tolist() == [6000] * 10 and np.bincount(test.y).tolist() == [1000] * 10
     assert train.X.mean(dtype=np.float64) * 255 == pytest.approx(72.9404, abs=1e-4)
     assert train.label_names[train.y[0]] == "Ankle boot"
+
+
+@pytest.mark.full_data("mnist", "fashion")
+@pytest.mark.parametrize("name", ["mnist", "fashion"])
+def test_full_files_have_the_checksums_that_a_download_must_have(name):
+    folder = locate(ENTRIES[name], None, download=False)
+    for file, expected in _sources.SHA256[name].items():
+        content = (folder / file).read_bytes()
+        assert hashlib.sha256(content).hexdigest() == expected and len(content) == _sources.MOST_BYTES[name][file]
 
 
 @pytest.mark.full_data("hapt")
