@@ -67,7 +67,7 @@ def test_same_weights_as_bare_pytorch(batch_size):
             sum_of_losses += loss.item() * len(index)
         losses.append(sum_of_losses / 50)
     assert equal(weights(network), weights(bare))
-    assert done == loop.epochs == 3 and loop.steps == total
+    assert done == loop.epoch == 3 and loop.steps == total
     assert loop.history["train"]["epoch"] == [1, 2, 3]
     assert loop.history["train"]["loss"] == pytest.approx(losses, rel=1e-5)
 
@@ -75,6 +75,7 @@ def test_same_weights_as_bare_pytorch(batch_size):
 def test_two_players_in_turn():
     loop = make_loop()
     maker, judge = loop.build(lambda: nn.Linear(2, 6)), loop.build(lambda: nn.Linear(6, 1))
+    first_judge = {name: value.clone() for name, value in judge.state_dict().items()}
     players = [loop.adam(maker.parameters(), 1e-2), torch.optim.SGD(judge.parameters(), lr=1e-1, momentum=0.5)]
 
     def losses(generator, x, made_by, judged_by):
@@ -96,8 +97,8 @@ def test_two_players_in_turn():
     with torch.random.fork_rng():
         torch.manual_seed(0)
         bare_maker = nn.Linear(2, 6)
-        torch.manual_seed(0)
-        bare_judge = nn.Linear(6, 1)
+    bare_judge = make_loop().build(lambda: nn.Linear(6, 1))
+    bare_judge.load_state_dict(first_judge)
     optimizers = [
         torch.optim.SGD(bare_judge.parameters(), lr=1e-1, momentum=0.5),
         torch.optim.Adam(bare_maker.parameters(), lr=1e-2, fused=True),
@@ -161,7 +162,7 @@ def test_refresh_comes_before_every_nth_step(every, expected):
         order.append("step")
         return {}
 
-    loop.run("p", step, epochs=3, batch_size=16, refresh=refresh, refresh_every=every)
+    loop.run("p", step, epochs=3, batch_size=16, refresh=refresh, refresh_steps=every)
     assert called == expected and order[0] == "refresh" and order.count("step") == 12
 
 
@@ -179,8 +180,8 @@ def test_refresh_ends_the_phase(stop_at, epochs):
         taken.append(index)
         return {"loss": torch.ones(())}
 
-    done = loop.run("p", step, epochs=10, batch_size=16, refresh=lambda: loop.steps == stop_at, refresh_every=2)
-    assert done == loop.epochs == epochs and len(taken) == loop.steps == stop_at
+    done = loop.run("p", step, epochs=10, batch_size=16, refresh=lambda: loop.steps == stop_at, refresh_steps=2)
+    assert done == loop.epoch == epochs and len(taken) == loop.steps == stop_at
     assert loop.history.get("p", {}).get("loss", []) == [1] * epochs
 
 
@@ -234,7 +235,7 @@ def test_phases_have_their_own_steps_and_tables():
     loop.note("a/extra", step=3, changed=0.5)
     loop.note("a/extra", step=4, changed=0.25)
     loop.run("b", idle, epochs=1, batch_size=50)
-    assert loop.steps == 1 and loop.epochs == 1
+    assert loop.steps == 1 and loop.epoch == 1
     assert loop.history == {
         "a": {"epoch": [1, 2], "loss": [0, 0]},
         "a/extra": {"step": [3, 4], "changed": [0.5, 0.25]},
@@ -303,7 +304,15 @@ def test_the_last_state_of_a_phase_that_stops_early_is_recorded(stop_at):
         loop.minimize(loss, optimizer)
         return {"loss": loss}
 
-    loop.run("p", step, epochs=9, batch_size=16, refresh=lambda: loop.steps == stop_at, refresh_every=2)
+    loop.run(
+        "p",
+        step,
+        optimizers=[optimizer],
+        epochs=9,
+        batch_size=16,
+        refresh=lambda: loop.steps == stop_at,
+        refresh_steps=2,
+    )
     np.testing.assert_array_equal(loop.snapshots[-1].embedding, loop.map(network).numpy())
 
 
@@ -365,7 +374,7 @@ def test_global_random_state_is_neither_used_nor_moved():
         network = loop.build(lambda: nn.Sequential(nn.Linear(6, 4), nn.Linear(4, 1)))
         order = []
         loop.run("p", lambda index: order.append(index.clone()) or {}, epochs=2, batch_size=16)
-        return weights(network) + order + [torch.rand(3, generator=loop.device_generator)]
+        return weights(network) + order + [torch.rand(3, generator=loop.noise_generator)]
 
     seed_global_generators(1)
     first = run()

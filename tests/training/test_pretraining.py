@@ -106,12 +106,12 @@ def test_noise_is_undone():
 def test_stages_and_their_epochs():
     _, loop = trained(low_rank(), layerwise_epochs=2, epochs=3, widths=(8, 6, 2))
     assert {phase: table["epoch"] for phase, table in loop.history.items()} == {
-        "layer 1": [1, 2],
-        "layer 2": [1, 2],
-        "layer 3": [1, 2],
+        "layer_1": [1, 2],
+        "layer_2": [1, 2],
+        "layer_3": [1, 2],
         "pretrain": [1, 2, 3],
     }
-    assert list(trained(low_rank(), layerwise_epochs=1, epochs=0)[1].history) == ["layer 1", "layer 2"]
+    assert list(trained(low_rank(), layerwise_epochs=1, epochs=0)[1].history) == ["layer_1", "layer_2"]
     assert list(trained(low_rank(), layerwise_epochs=0, epochs=0)[1].history) == []
 
 
@@ -131,7 +131,7 @@ def test_layerwise_stage_trains_one_pair_at_a_time(monkeypatch):
     pretrain(loop, network, layerwise_epochs=1, epochs=1, noise=0.2, learning_rate=1e-2, batch_size=32)
     for i in range(3):
         pair = {f"encoder.{i}.weight", f"encoder.{i}.bias", f"decoder.{2 - i}.weight", f"decoder.{2 - i}.bias"}
-        assert seen[f"layer {i + 1}"] == pair
+        assert seen[f"layer_{i + 1}"] == pair
     assert seen["pretrain"] == set(network.state_dict())
 
 
@@ -144,7 +144,7 @@ def test_layerwise_stage_makes_a_good_start():
 
 def test_weights_decay_beside_the_gradient_step():
     rate, decay = 0.01, 0.5
-    for layerwise, phase in ((1, "layer 1"), (0, "pretrain")):
+    for layerwise, phase in ((1, "layer_1"), (0, "pretrain")):
         after = []
         for weight_decay in (0.0, decay):
             loop = Loop(np.ones((8, 4), dtype=np.float32), seed=0, device="cpu", precision="float32")
