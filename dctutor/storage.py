@@ -1,7 +1,7 @@
 """Files written whole or not at all; tensors and facts in one of them.
 
-A model or checkpoint is a safetensors file: safetensors for the numbers, JSON for the rest, and a digest over both, which
-tells damage but is no signature. Nothing here unpickles, so reading a file never runs code from it.
+A model or a checkpoint is safetensors for the numbers, JSON for the rest, and a digest over both, which tells damage but
+is no signature. Nothing here unpickles, so reading a file never runs code from it.
 """
 
 import hashlib
@@ -160,9 +160,7 @@ def _target(path: str | os.PathLike[str], argument: str) -> tuple[Path, int | No
             mode = None
         folder = target.parent.is_dir()
     if not folder:
-        raise FileNotFoundError(
-            f"{argument}: there is no folder {str(target.parent)!r} to write {target.name!r} into"
-        )
+        raise FileNotFoundError(f"{argument}: there is no folder {str(target.parent)!r} to write {target.name!r} into")
     if mode is not None and not stat.S_ISREG(mode):
         raise FileExistsError(
             f"{argument}: expected a file, new or to be replaced, got {os.fspath(path)!r}, which is something else"

@@ -1,6 +1,7 @@
 """Clustering without a network: what the methods start from, and what they are compared with."""
 
 from dctutor.classical.kmeans import kmeans, kmeans_labels, nearest
+from dctutor.classical.means import weighted_means
 from dctutor.classical.mixtures import SphericalMixture, spherical_mixture
 from dctutor.classical.neighbours import NeighbourGraph, neighbour_graph
 from dctutor.classical.spectral import (
@@ -26,4 +27,5 @@ __all__ = [
     "spherical_mixture",
     "subspace_affinity",
     "ward",
+    "weighted_means",
 ]
