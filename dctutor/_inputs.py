@@ -1,4 +1,4 @@
-"""What a user may give as data: arrays, tensors, tables, pictures."""
+"""What a user may give as data: arrays, tensors, data frames, pictures."""
 
 import math
 from collections.abc import Sequence
@@ -25,18 +25,23 @@ def as_array(X: Any) -> Any:
 
 
 def check_table(name: str, value: Any) -> NDArray[np.floating]:
-    """Return a finite table (n, p) of floats, in double precision unless it has one, or raise naming the argument."""
+    """Return a finite 2-D array of floats, in double precision unless it is of floats, or raise naming the argument."""
     try:
         table = np.asarray(as_array(value))
     except ValueError as error:
-        raise ValueError(f"{name}: expected a table of shape (n, p), got rows of several lengths ({error})") from error
+        raise ValueError(
+            f"{name}: expected a 2-D array of shape (n, p), got rows of several lengths ({error})"
+        ) from error
     if table.dtype.kind == "O" and not any(isinstance(entry, str) for entry in table.flat):
         with suppress(TypeError, ValueError):
-            table = table.astype(np.float64)  # a table of pandas whose columns differ
+            try:
+                table = table.astype(np.float64)  # a data frame whose columns differ in type
+            except OverflowError as error:
+                raise ValueError(f"{name}: expected numbers that a float can hold, got a larger one") from error
     if table.dtype.kind not in "biuf":
-        raise TypeError(f"{name}: expected a table of numbers, got dtype {table.dtype}")
+        raise TypeError(f"{name}: expected a 2-D array of numbers, got dtype {table.dtype}")
     if table.ndim != 2 or 0 in table.shape:
-        raise ValueError(f"{name}: expected a table of shape (n, p) with n, p >= 1, got shape {table.shape}")
+        raise ValueError(f"{name}: expected a 2-D array of shape (n, p) with n, p >= 1, got shape {table.shape}")
     if not np.isfinite(table).all():
         raise ValueError(f"{name}: expected finite numbers, got NaN or infinity")
     return table if table.dtype.kind == "f" else table.astype(np.float64)
@@ -48,16 +53,44 @@ def shape_of(X: Any) -> tuple[int, ...]:
 
 
 def image_shape(given: Any, shape: tuple[int, ...], width: int) -> tuple[int, ...] | None:
-    """Shape of an image, as the data shows it or the argument ``image_shape``, if there is one, says."""
+    """Shape (C, H, W) of a sample, as the data show it or as the argument ``image_shape`` says.
+
+    Parameters
+    ----------
+    given : (C, H, W) or None
+        The argument ``image_shape``.
+    shape : tuple of int
+        The shape of X as it was given: (n, d), (n, H, W) or (n, C, H, W).
+    width : int
+        Features of a sample; 0 asks only what the data show, whether that is likely or not.
+
+    Returns
+    -------
+    tuple of int or None
+        None if neither the data nor the argument say that samples are images.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If ``image_shape`` is no such shape or not that of the samples, or if X seems to be of shape (n, H, W, C) and
+        ``image_shape`` does not say otherwise.
+    """
     seen = (1, *shape[1:]) if len(shape) == 3 else shape[1:] if len(shape) == 4 else None
+    # Pictures have 1, 3 or 4 channels, so an axis of any other size is none of theirs.
+    channels_last = len(shape) == 4 and shape[3] in (1, 3, 4) and shape[1] not in (1, 3, 4)
+    if given is not None:
+        given = given.tolist() if isinstance(given, np.ndarray) else given
+        if not isinstance(given, Sequence) or isinstance(given, str) or len(given) != 3:
+            raise TypeError(f"image_shape: expected (C, H, W) or None, got {given!r}")
+        given = tuple(check_integer("image_shape", size, minimum=1) for size in given)
+    if channels_last and width and given in (None, (shape[3], *shape[1:3])):
+        raise ValueError(
+            f"X: expected images of shape (n, C, H, W), got {tuple(shape)}, which looks like (n, H, W, C); give"
+            f" np.moveaxis(X, 3, 1), or image_shape={tuple(shape[1:])} if there are {shape[1]} channels"
+        )
     if given is None:
         return seen
-    given = given.tolist() if isinstance(given, np.ndarray) else given
-    if not isinstance(given, Sequence) or isinstance(given, str) or len(given) != 3:
-        raise TypeError(f"image_shape: expected (C, H, W) or None, got {given!r}")
-    for size in given:
-        check_integer("image_shape", size, minimum=1)
-    if math.prod(given) != width or (seen is not None and tuple(given) != seen):
+    if math.prod(given) != width or (seen is not None and given != seen):
         found = f"{width} features" if seen is None else f"images of shape {seen}"
-        raise ValueError(f"image_shape: expected the shape of a sample, which has {found}, got {tuple(given)}")
-    return tuple(int(size) for size in given)
+        raise ValueError(f"image_shape: expected the shape of a sample, which has {found}, got {given}")
+    return given

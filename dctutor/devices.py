@@ -1,5 +1,6 @@
 """Where a fit runs, in what precision, and what it takes there."""
 
+import os
 import platform
 import sys
 from collections.abc import Iterator
@@ -223,3 +224,8 @@ def peak_memory_mb(device: torch.device) -> float | None:
 
     # Linux counts in KiB, macOS in bytes.
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+
+
+if hasattr(os, "register_at_fork"):
+    # The threads that PyTorch computed with are not in a forked child, which would wait for them for ever.
+    os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))

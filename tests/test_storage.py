@@ -145,7 +145,7 @@ def test_what_was_read_stays_when_the_file_changes(path):
 
 
 def test_a_file_that_may_not_be_read_is_not_called_damaged(path, monkeypatch):
-    def refuse(*_: object) -> None:
+    def refuse(*_: object, **__: object) -> None:
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr("pathlib.Path.open", refuse)

@@ -4,8 +4,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.cluster import KMeans
-from threadpoolctl import threadpool_limits
 from torch import Tensor
+
+from dctutor.classical._threads import one_thread
 
 __all__ = ["kmeans", "kmeans_labels", "nearest"]
 
@@ -21,11 +22,11 @@ def kmeans(
 ) -> NDArray[np.float32]:
     """Cluster centres, shape (n_clusters, p), of the best of ``n_init`` runs (Lloyd 1982, k-means++ starts).
 
-    ``init``, centres to start from, makes it one run from there; each takes ``max_iter`` passes at most.
+    With ``init``, centres to start from, it is one run from there. Each run takes at most ``max_iter`` steps.
     """
     seed = int(torch.randint(2**31 - 1, (), generator=generator, device=generator.device))
     # One thread: with several, the order in which their sums are added differs from run to run.
-    with threadpool_limits(limits=1):
+    with one_thread():
         start = {"n_init": n_init} if init is None else {"n_init": 1, "init": init.float().cpu().numpy()}
         fitted = KMeans(n_clusters, **start, max_iter=max_iter, random_state=seed).fit(z.float().cpu().numpy())
     return fitted.cluster_centers_

@@ -18,7 +18,7 @@ class NeighbourGraph(NamedTuple):
     Attributes
     ----------
     neighbors : Tensor of shape (n, k)
-        Row i holds the sample numbers :math:`N_k(i)`, the nearest first; i itself is not among them.
+        Row i holds the indices :math:`N_k(i)`, the nearest first; i itself is not among them.
     similarity : Tensor of shape (n, k)
         :math:`s(x_i, x_j)` for each of them, in [0, 1].
     """
@@ -32,12 +32,12 @@ class NeighbourGraph(NamedTuple):
         Parameters
         ----------
         batch : Tensor of shape (b,)
-            Sample numbers.
+            Indices of samples.
 
         Returns
         -------
         samples : Tensor of shape (m,)
-            The numbers of the batch and of all its neighbours, each once: embed ``x[samples]``.
+            The indices of the batch and of all its neighbours, each once: embed ``x[samples]``.
         pairs : Tensor of shape (b * k, 2)
             For each edge, where its two ends stand in ``samples``.
         similarity : Tensor of shape (b * k,)
@@ -62,21 +62,21 @@ def neighbour_graph(
 
     .. math:: s(x_i, x_j) = \exp(-\lVert x_i - x_j \rVert^2 / t) \quad\text{or}\quad s(x_i, x_j) = 1
 
-    All distances are computed, a block of rows at a time: n squared times d multiplications, but only
-    ``block_size`` times n numbers in memory.
+    All distances are computed, one block of rows at a time: n squared times d multiplications, but in memory only
+    ``block_size`` times n numbers and one copy of ``x``, both in double precision.
 
     Parameters
     ----------
     x : Tensor of shape (n, d)
         Samples. The work is done on its device.
     n_neighbors : int
-        Neighbours a sample, k < n.
+        Neighbours per sample, k < n.
     weights : {"heat", "binary"}
         The heat kernel, or 1 for each neighbour.
     t : float, optional
         Width of the heat kernel, in squared units of ``x``. By default the mean squared distance of neighbours.
     block_size : int
-        Rows a block.
+        Rows per block.
 
     Returns
     -------
@@ -86,7 +86,7 @@ def neighbour_graph(
     Raises
     ------
     TypeError, ValueError
-        If ``x`` is not a table, or an argument is not one of those above.
+        If ``x`` is not a 2-D array of floats, or an argument is not one of those above.
     """
     if x.ndim != 2:
         raise ValueError(f"x: expected shape (n, d), got {tuple(x.shape)}")
@@ -102,9 +102,9 @@ def neighbour_graph(
         check_number("t", t, open_at_minimum=True)
     # The expanded square |a|^2 - 2 a.b + |b|^2 is one matrix product; near the origin it loses fewest digits.
     # In float64, where the device has it: among far-off samples float32 does not tell the near ones apart.
-    wide = x if x.device.type == "mps" else x.double()
-    centred = wide - wide.mean(0)
-    norms = centred.square().sum(1)
+    centred = x.to(x.dtype if x.device.type == "mps" else torch.float64, copy=True)
+    centred -= centred.mean(0)
+    norms = torch.linalg.vector_norm(centred, dim=1).square()
     index = torch.empty(n, n_neighbors, dtype=torch.long, device=x.device)
     squared = torch.empty(n, n_neighbors, dtype=x.dtype, device=x.device)
     for rows in torch.arange(n, device=x.device).split(block_size):
@@ -113,7 +113,9 @@ def neighbour_graph(
         distance[torch.arange(len(rows), device=x.device), rows] = torch.inf
         found = distance.topk(n_neighbors, largest=False).indices
         # Those few once more as differences, to the last digit.
-        exact = (centred[rows].unsqueeze(1) - centred[found]).square().sum(2).to(x.dtype)
+        # One column at a time, as all differences at once would be block_size times k times d numbers.
+        near = [(centred[rows] - centred[column]).square().sum(1) for column in found.T]
+        exact = torch.stack(near, dim=1).to(x.dtype)
         squared[rows], order = exact.sort(dim=1, stable=True)
         index[rows] = found.gather(1, order)
     if weights == "binary":

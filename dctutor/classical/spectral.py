@@ -1,16 +1,16 @@
 """From the coefficients of a self-expression to clusters, and from clusters to subspaces (after Ji et al. 2017).
 
 Everything here is a pure function of arrays, or of lists; a bad one raises TypeError or ValueError.
-An affinity is an n x n table, so memory grows with the square of n.
+An affinity is an n x n array, so memory grows with the square of n.
 """
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.cluster import SpectralClustering
-from threadpoolctl import threadpool_limits
 
 from dctutor._inputs import check_table
 from dctutor._validation import check_integer, check_number
+from dctutor.classical._threads import one_thread
 
 __all__ = ["cluster_subspaces", "keep_largest", "spectral_labels", "subspace_affinity"]
 
@@ -107,7 +107,7 @@ def spectral_labels(affinity: ArrayLike, n_clusters: int, seed: int) -> NDArray[
     spectral = SpectralClustering(
         n_clusters, affinity="precomputed", assign_labels="discretize", eigen_solver="arpack", random_state=seed
     )
-    with threadpool_limits(limits=1):  # with several, the order of additions differs from run to run
+    with one_thread():  # with several, the order of additions differs from run to run
         # The floor, far below any weight that counts, connects a graph that falls apart, as scikit-learn asks for.
         return spectral.fit_predict(np.maximum(affinity, 1e-12)).astype(np.int64)
 

@@ -5,7 +5,16 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-__all__ = ["Reduction", "check_labels", "check_reduction", "check_rows", "check_same_shape", "check_width", "reduced"]
+__all__ = [
+    "Reduction",
+    "check_labels",
+    "check_reduction",
+    "check_rows",
+    "check_same_shape",
+    "check_width",
+    "reduced",
+    "squared_distances",
+]
 
 Reduction = Literal["mean", "sum"]
 
@@ -52,3 +61,18 @@ def check_labels(labels: Tensor, n: int, one_each: str, n_clusters: int) -> Tens
     labels = labels.long()  # before anything else: as an index, uint8 is a mask
     check_rows("labels", labels, n_clusters)
     return labels
+
+
+def squared_distances(z: Tensor, centers: Tensor, most: float = 1.0) -> Tensor:
+    """Squared Euclidean distances: (n, p) and (k, p) to (n, k), without n k p numbers in memory.
+
+    Each is at most a quarter of ``most`` times the largest number of its type: a point that lies absurdly far away
+    must not turn into infinity or NaN.
+    """
+    check_width(z, centers)
+    limit = (torch.finfo(z.dtype).max * most) ** 0.5 / 2
+    if z.device.type == "mps":  # where `cdist` has had no gradient before PyTorch 2.13
+        return (z.unsqueeze(1) - centers).clamp(-limit / z.shape[1] ** 0.5, limit / z.shape[1] ** 0.5).square().sum(2)
+    # By differences, not by the expanded square: for far-off points that one cancels to noise.
+    distance = torch.cdist(z, centers, compute_mode="donot_use_mm_for_euclid_dist")
+    return distance.clamp_max(limit).square()

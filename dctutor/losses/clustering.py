@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from dctutor.losses._common import Reduction, check_labels, check_same_shape, check_width, reduced
+from dctutor.losses._common import Reduction, check_labels, check_same_shape, check_width, reduced, squared_distances
 from dctutor.losses._precision import in_float32
 
 __all__ = ["assignment_hardening", "k_means", "student_t", "target_distribution"]
@@ -36,14 +36,9 @@ def student_t(z: Float[Tensor, "n p"], centers: Float[Tensor, "k p"], nu: float 
     ValueError
         If ``z`` and ``centers`` differ in width, or ``nu`` is not positive.
     """
-    check_width(z, centers)
     if not nu > 0:
         raise ValueError(f"nu: expected a positive number, got {nu!r}")
-    # Differences, not the expanded square: for far-off points that one cancels to noise.
-    difference = z.unsqueeze(1) - centers.unsqueeze(0)
-    # Their squares must stay finite, or a point that lies absurdly far away turns into NaN.
-    limit = (torch.finfo(z.dtype).max * min(nu, 1) / z.shape[1]) ** 0.5 / 2
-    squared = difference.clamp(-limit, limit).square().sum(2)
+    squared = squared_distances(z, centers, min(nu, 1))
     # A softmax of logs: the kernel itself underflows where every centre is far away.
     return torch.softmax(-(nu + 1) / 2 * torch.log1p(squared / nu), dim=1)
 
@@ -139,10 +134,10 @@ def k_means(
     Raises
     ------
     TypeError, ValueError
-        If ``z`` and ``centers`` differ in width, ``labels`` is not one integer a sample (on a CPU, also if one is no
+        If ``z`` and ``centers`` differ in width, ``labels`` is not one integer per sample (on a CPU, also if one is no
         cluster's), or ``reduction`` is neither of the two.
     """
     check_width(z, centers)
-    labels = check_labels(labels, len(z), "one a sample", len(centers))
+    labels = check_labels(labels, len(z), "one per sample", len(centers))
     total = (z - centers[labels]).square().sum()
     return reduced(total, len(z), reduction)

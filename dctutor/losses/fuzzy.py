@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dctutor.losses._common import check_width
+from dctutor.losses._common import squared_distances
 from dctutor.losses._precision import in_float32
 
 __all__ = ["fuzzy_k_means", "fuzzy_memberships"]
@@ -76,9 +76,6 @@ def fuzzy_k_means(z: Float[Tensor, "n p"], centers: Float[Tensor, "k p"], m: flo
 
 
 def _squared_distances(z: Tensor, centers: Tensor, m: float) -> Tensor:
-    check_width(z, centers)
     if not m > 1:
         raise ValueError(f"m: expected a number above 1, got {m!r}")
-    # The squares of an absurdly far point must stay finite, or its row turns into NaN.
-    limit = (torch.finfo(z.dtype).max / z.shape[1]) ** 0.5 / 2
-    return (z.unsqueeze(1) - centers.unsqueeze(0)).clamp(-limit, limit).square().sum(2)
+    return squared_distances(z, centers)

@@ -2,16 +2,17 @@
 
 import os
 import time
+import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from dctutor.storage import FileFormatError, read_file, write_file
+from dctutor.storage import FileFormatError, check_writable, read_file, write_file
 
 __all__ = ["Checkpoint", "pack", "unpack"]
 
@@ -25,11 +26,18 @@ class Checkpoint:
     Parameters
     ----------
     path : path-like
-        The file. If it exists, its content is in `tensors` and `facts`.
+        The file. If it exists, its content is in `tensors` and `facts`. That it can be written is tried at once.
     fingerprint : str or list
-        What JSON can hold and gives back equal: names the fit: its method, parameters and data.
+        Names the fit: its method, parameters and data. JSON must hold it and give it back equal.
     seconds : float
         The least time between two writes, unless one is forced.
+
+    Attributes
+    ----------
+    tensors : dict of str to Tensor
+        What the file held when it was opened; empty if there was none.
+    facts : dict
+        Likewise.
 
     Raises
     ------
@@ -37,35 +45,47 @@ class Checkpoint:
         If the file belongs to a fit with another fingerprint, or was written by another version of the package.
     FileFormatError
         If the file is cut short, was altered, or is of another kind.
+    OSError
+        If the file cannot be read, or there is none yet and it cannot be written.
+
+    Warns
+    -----
+    UserWarning
+        If there is a file to go on from, but it cannot be written.
     """
 
     def __init__(self, path: str | os.PathLike[str], fingerprint: str | list[Any], seconds: float) -> None:
-        self.path, self.fingerprint, self.seconds = Path(path), fingerprint, seconds
+        self.path, self.fingerprint, self.seconds = path, fingerprint, seconds
         self.tensors: dict[str, Tensor] = {}
         self.facts: dict[str, Any] = {}
         self._written = time.monotonic()
-        # Now, and not at the first write: that may be hours away.
-        if not self.path.resolve().parent.is_dir() or self.path.is_dir():
-            raise FileNotFoundError(f"checkpoint: expected a file in a folder that exists, got {str(path)!r}")
-        if self.path.exists():
-            try:
-                self.tensors, self.facts = read_file(self.path)
-            except FileFormatError as error:
-                raise FileFormatError(f"checkpoint: {str(error).removeprefix('path: ')}") from error
-            if "fingerprint" not in self.facts:
-                raise FileFormatError(f"checkpoint: expected a checkpoint, got another file, {str(path)!r}")
-            written_by = self.facts.get("version")
-            if written_by != _VERSION:
-                raise ValueError(
-                    f"checkpoint: {str(path)!r} was written by version {written_by or 'unknown'} of dctutor, this is"
-                    f" {_VERSION}, which may train otherwise; name another file, or delete this one"
-                )
-            if self.facts.get("fingerprint") != fingerprint:
-                raise ValueError(
-                    f"checkpoint: {str(path)!r} was written by a fit with other parameters, with another seed (a"
-                    " RandomState gives each fit its own), on other data or on another kind of processor; name another"
-                    " file, or delete this one"
-                )
+        self._warned = False
+        with suppress(FileNotFoundError):  # there need not be one yet
+            self.tensors, self.facts = read_file(path, argument="checkpoint")
+            self._check(os.fspath(path))
+        try:
+            check_writable(path, argument="checkpoint")  # now: the first write may be hours away
+        except OSError as error:
+            if not self.facts:
+                raise
+            self._warn(error)
+
+    def _check(self, path: str) -> None:
+        """Raise unless what was read is the checkpoint of this fit."""
+        if "fingerprint" not in self.facts:
+            raise FileFormatError(f"checkpoint: expected a checkpoint, got another file, {path!r}")
+        written_by = self.facts.get("version")
+        if written_by != _VERSION:
+            raise ValueError(
+                f"checkpoint: {path!r} was written by version {written_by or 'unknown'} of dctutor, this is"
+                f" {_VERSION}, which may train otherwise; name another file, or delete this one"
+            )
+        if self.facts["fingerprint"] != self.fingerprint:
+            raise ValueError(
+                f"checkpoint: {path!r} was written by a fit with other parameters, with another seed (a"
+                " RandomState gives each fit its own), on other data or on another kind of processor; name another"
+                " file, or delete this one"
+            )
 
     @property
     def due(self) -> bool:
@@ -73,9 +93,18 @@ class Checkpoint:
         return time.monotonic() - self._written >= self.seconds
 
     def write(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
-        """Replace the file's content."""
-        write_file(self.path, tensors, {**facts, "fingerprint": self.fingerprint, "version": _VERSION})
+        """Replace the file's content. If that fails, such as on a full disk, warn once and let training go on."""
+        facts = {**facts, "fingerprint": self.fingerprint, "version": _VERSION}
+        try:
+            write_file(self.path, tensors, facts, argument="checkpoint")
+        except OSError as error:
+            self._warn(error)
         self._written = time.monotonic()
+
+    def _warn(self, error: OSError) -> None:
+        if not self._warned:
+            warnings.warn(f"{error}; training goes on without keeping its newest state", stacklevel=3)
+        self._warned = True
 
 
 def pack(
