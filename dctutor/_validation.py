@@ -1,12 +1,25 @@
-"""Checks of constructor arguments: what came, and what was expected."""
+"""Checks of arguments: what came, and what was expected."""
 
 import numbers
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
-__all__ = ["check_integer", "check_number", "check_sizes"]
+__all__ = ["check_integer", "check_number", "check_sizes", "unchanged_on_error"]
+
+
+@contextmanager
+def unchanged_on_error(estimator: Any) -> Iterator[None]:
+    """Leave an estimator as it was where the block, its fit, does not come to an end."""
+    before = dict(estimator.__dict__)
+    try:
+        yield
+    except BaseException:  # including an interrupt
+        estimator.__dict__.clear()
+        estimator.__dict__.update(before)
+        raise
 
 
 def check_integer(name: str, value: Any, *, minimum: float) -> int:

@@ -11,7 +11,7 @@ import csv
 import itertools
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -67,7 +67,7 @@ def entropy(gamma: Array) -> float:
 
 
 def compare(
-    x: Array, y: Array, settings: dict[str, Any], init: str, alpha: float, seed: int
+    x: Array, y: Array, settings: dict[str, Any], init: Literal["rand", "pre"], alpha: float, seed: int
 ) -> tuple[dict[str, float], ClusteringModule, SphericalMixture]:
     """Fit all to one data set; what came of it, the module and the mixture from a start of its own."""
     n_clusters = len(np.unique(y))

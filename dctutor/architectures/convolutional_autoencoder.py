@@ -14,8 +14,8 @@ __all__ = ["ConvolutionalAutoencoder"]
 class ConvolutionalAutoencoder(nn.Module):
     """An autoencoder for images: a `CNN`, and its mirror (Masci et al. 2011; Guo et al. 2017, DCEC).
 
-    It has the interface of the dense `Autoencoder`; inputs may be flat. The embedding and the output are linear. To train
-    it on corrupted input, use `dctutor.augmentation.mask`.
+    It has the interface of the dense `Autoencoder`; inputs may be flat. The embedding and the output are linear.
+    To train it on corrupted input, use `dctutor.augmentation.mask`.
 
     Parameters
     ----------

@@ -1,8 +1,6 @@
 """What a fit checks of its data beside its arguments, and what it warns of."""
 
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -12,19 +10,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import column_or_1d
 
-__all__ = ["known_labels", "seed_of", "unchanged_on_error", "warn_of_empty", "warn_of_means"]
-
-
-@contextmanager
-def unchanged_on_error(estimator: Any) -> Iterator[None]:
-    """Leave an estimator as it was where the block, its fit, does not come to an end."""
-    before = dict(estimator.__dict__)
-    try:
-        yield
-    except BaseException:  # including an interrupt
-        estimator.__dict__.clear()
-        estimator.__dict__.update(before)
-        raise
+__all__ = ["known_labels", "seed_of", "warn_of_empty", "warn_of_means"]
 
 
 def known_labels(y: Any, n_samples: int) -> NDArray[np.int64] | None:

@@ -12,11 +12,12 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
 from dctutor._inputs import as_array, image_shape, shape_of
+from dctutor._validation import unchanged_on_error
 from dctutor.architectures import StudentT
 from dctutor.classical import weighted_means
 from dctutor.devices import plain_modes
 from dctutor.estimator import persistence
-from dctutor.estimator._checks import known_labels, seed_of, unchanged_on_error, warn_of_empty, warn_of_means
+from dctutor.estimator._checks import known_labels, seed_of, warn_of_empty, warn_of_means
 from dctutor.estimator.parameters import Count, NonNegative, check_arguments
 from dctutor.estimator.persistence import Saved
 from dctutor.estimator.prediction import Fitted
@@ -52,7 +53,7 @@ class Trained:
     head: nn.Module | None = None
     centers: Tensor | None = None
     labels: Tensor | NDArray[np.int64] | None = None
-    arrays: Mapping[str, Tensor | NDArray[Any]] = field(default_factory=dict)
+    arrays: Mapping[str, Any] = field(default_factory=dict)
 
 
 # A dataclass writes the constructor that scikit-learn asks for: arguments stored as given, nothing else.
@@ -223,7 +224,7 @@ class DeepClusterer(Saved, Fitted, ABC):
             x,
             y=known,
             seed=seed,
-            device=self.device,
+            device=str(self.device),
             precision=self.precision,
             verbose=bool(self.verbose),
             checkpoint=checkpoint,

@@ -73,7 +73,7 @@ Sizes = Annotated[Sequence[int], Range(1)]
 
 
 @cache
-def declared(cls: type) -> dict[str, Any]:
+def declared(cls: Any) -> dict[str, Any]:
     """What each argument of a dataclass may be, by its name, in the order of the constructor."""
     hints = get_type_hints(cls, include_extras=True)
     names = [field.name for field in dataclasses.fields(cls) if field.init]
@@ -88,7 +88,8 @@ def check_arguments(estimator: Any) -> None:
     TypeError, ValueError
         If one is not what it has to be; the message names it, what came and what was expected.
     """
-    for name, hint in declared(type(estimator)).items():
+    cls: Any = type(estimator)
+    for name, hint in declared(cls).items():
         _check(name, getattr(estimator, name), hint)
 
 

@@ -171,7 +171,7 @@ def fingerprint(estimator: Any, x: NDArray[np.float32], seed: int, y: NDArray[np
     arguments["random_state"] = None if estimator.random_state is None else seed
     device = resolve_device(estimator.device)
     arguments |= {"device": device.type, "precision": str(resolve_precision(estimator.precision, device))}
-    data = [x.shape, estimator.image_shape_, hashlib.sha256(np.ascontiguousarray(x)).hexdigest()]
+    data = [x.shape, estimator.image_shape_, hashlib.sha256(np.ascontiguousarray(x).data).hexdigest()]
     facts = [type(estimator).__name__, arguments, *data]
     if y is not None:
         facts.append(hashlib.sha256(y.tobytes()).hexdigest())

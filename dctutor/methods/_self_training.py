@@ -1,6 +1,7 @@
 """Self-training towards a sharpened copy of one's own assignments: what DEC, IDEC and DEPICT share."""
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -32,8 +33,8 @@ class SelfTraining:
     def __init__(
         self,
         loop: Loop,
-        network: nn.Module,
-        head: nn.Module,
+        network: Any,
+        head: Any,
         *,
         tol: float,
         target: Callable[[Tensor], Tensor] = target_distribution,

@@ -1,6 +1,7 @@
 """Greedy layer-wise denoising pre-training, then the whole stack (Vincent et al. 2010; Xie et al. 2016, 3.2)."""
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -93,7 +94,7 @@ def pretrain(
 
 
 @torch.no_grad()
-def scale_code(loop: Loop, autoencoder: nn.Module, size: Callable[[Tensor], Tensor]) -> None:
+def scale_code(loop: Loop, autoencoder: Any, size: Callable[[Tensor], Tensor]) -> None:
     """Divide the code by its ``size``, in place; see `divide_code`. Where all codes agree, nothing changes."""
     z = loop.map(autoencoder.encode)
     by = size(z)
@@ -102,7 +103,7 @@ def scale_code(loop: Loop, autoencoder: nn.Module, size: Callable[[Tensor], Tens
 
 
 @torch.no_grad()
-def divide_code(autoencoder: nn.Module, by: Tensor) -> None:
+def divide_code(autoencoder: Any, by: Tensor) -> None:
     """Divide the code by a number, in place. The decoder makes up for it, so that reconstructions stay the same."""
     convolutional = isinstance(autoencoder, ConvolutionalAutoencoder)
     encoder, decoder = autoencoder.encoder, autoencoder.decoder

@@ -64,14 +64,14 @@ class DCN(PretrainedClusterer):
     As in the authors' code, centres start with a count of 100, and k-means from the present centres renews them (there
     every 10 epochs), because the codes shrink and a mean of old ones falls behind.
 
-    =======================================  ========================================  ==================================
+    =======================================  ========================================  =========================
     paper                                    here                                      why
-    =======================================  ========================================  ==================================
+    =======================================  ========================================  =========================
     pre-training layer by layer              of all layers at once                     as good, and shorter
     SGD                                      Adam, one cycle                           fewer epochs
     update 1 on clean inputs                 the encoder sees a corrupted copy         better on few samples
-    update 3 sample by sample                at once, to where steps of 1 / count lead a batch is one operation
-    =======================================  ========================================  ==================================
+    update 3 sample by sample                at once, to where such steps lead         one operation per batch
+    =======================================  ========================================  =========================
 
     Defaults were set after a few trials on ``mnist-5k``, with labels seen.
 

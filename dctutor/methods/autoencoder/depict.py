@@ -24,8 +24,8 @@ __all__ = ["DEPICT"]
 class DEPICT(DeepClusterer):
     r"""Deep embedded regularized clustering: name the cluster of an image from a corrupted copy of it.
 
-    A softmax layer on the code, a tanh, gives soft assignments. Those of clean images, evened out over the clusters, are
-    the target of those of corrupted images; at the same time a decoder reconstructs every layer of the encoder:
+    A softmax layer on the code, a tanh, gives soft assignments. Those of clean images, evened out over the clusters,
+    are the target of those of corrupted images; at the same time a decoder reconstructs every layer of the encoder:
 
     .. math:: L = -\frac{\gamma}{N} \sum_{i,k} p_{ik} \log \tilde{q}_{ik}
                   + \frac{1}{N} \sum_i \sum_{l=0}^{L-1} \frac{w_l}{|z_i^l|} \lVert z_i^l - \hat{z}_i^l \rVert^2
@@ -43,8 +43,8 @@ class DEPICT(DeepClusterer):
     balance, sharpness : float, default=0.5 and 2.0
         Of the target; see `dctutor.losses.balanced_target`. The paper's equation 5 has a sharpness of 1.
     pretrain_epochs, start_epochs, epochs, tol : int and float, default=40, 2, 15 and 0.001
-        Epochs with the reconstruction alone; towards the clusters that Ward's method finds in the codes; and towards the
-        target, renewed after each, until a smaller fraction than ``tol`` of the samples changes cluster.
+        Epochs with the reconstruction alone; towards the clusters that Ward's method finds in the codes; and towards
+        the target, renewed after each, until a smaller fraction than ``tol`` of the samples changes cluster.
     learning_rate, weight_decay : float, default=0.003 and 0.3
         Of AdamW: the peak of a one-cycle schedule in pre-training, a tenth of it from there on; decoupled weight decay.
     autoencoder : nn.Module or None, default=None
@@ -102,9 +102,8 @@ class DEPICT(DeepClusterer):
     def _build_network(self, n_features: int) -> nn.Module:
         if self.image_shape_ is None:
             return Autoencoder(n_features, self.widths, code_activation=torch.tanh)
-        code = {"embedding_dim": self.widths[-1], "code_activation": torch.tanh}
-        # CPUs convolve faster with the channels last in memory.
-        return ConvolutionalAutoencoder(self.image_shape_, self.channels, **code).to(memory_format=torch.channels_last)
+        below = ConvolutionalAutoencoder(self.image_shape_, self.channels, self.widths[-1], code_activation=torch.tanh)
+        return below.to(memory_format=torch.channels_last)  # CPUs convolve faster so
 
     def _build_head(self, embedding_dim: int) -> Softmax:
         return Softmax(self.n_clusters, embedding_dim)

@@ -48,7 +48,8 @@ class DSCNet(PretrainedClusterer):
     epochs, learning_rate : int and float, default=50 and 0.001
         Steps of joint training, each of which sees all samples, and its learning rate (Adam).
     rho, subspace_dim, alpha : float, int and float, default=0.2, 3 and 1.0
-        Fraction of each row of C that is kept, dimension of the subspaces, power of the affinity: see `dctutor.classical`.
+        Fraction of each row of C that is kept, dimension of the subspaces, power of the affinity: see
+        `dctutor.classical`.
     max_samples : int, default=5000
         More samples than this are refused.
     channels, kernel_sizes : sequence of int, default=(15,) and (3,)

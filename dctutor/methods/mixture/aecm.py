@@ -38,8 +38,8 @@ class AECM(PretrainedClusterer):
     init : {"pre", "rand"}, default="pre"
         Start from a pre-trained autoencoder, k-means and the module trained alone; or from random weights.
     alpha, beta, lam : float, default=1.08, 1.5 and 0.1
-        Concentration of the Dirichlet prior on :math:`\bar{\gamma}_k`, the fractions of samples in the clusters (1 is no
-        prior; a larger one evens them out); weights of reconstruction and orthonormality.
+        Concentration of the Dirichlet prior on :math:`\bar{\gamma}_k`, the fractions of samples in the clusters (1 is
+        no prior; a larger one evens them out); weights of reconstruction and orthonormality.
     epochs, learning_rate : int and float, default=30 and 0.002
         Epochs of joint training, before one more whose weights are averaged; peak of Adam's one cycle.
     joint_noise : float, default=0.5

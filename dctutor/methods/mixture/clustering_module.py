@@ -29,7 +29,8 @@ class ClusteringModule(DeepClusterer):
 
     over the n samples of a batch, with the terms of `dctutor.losses.clustering_module`. The first three add up to
     :math:`\sum_{ik} \gamma_{ik} \lVert x_i - \mu_k \rVert^2`, which k-means minimises over hard assignments; the last
-    is a Dirichlet prior on the fractions of samples in the clusters. `dctutor.classical.spherical_mixture` minimises L without a network.
+    is a Dirichlet prior on the fractions of samples in the clusters.
+    `dctutor.classical.spherical_mixture` minimises L without a network.
 
     Parameters
     ----------
