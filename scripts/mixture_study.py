@@ -119,7 +119,8 @@ def study(names: list[str], seeds: int, out: Path) -> None:
     warnings.simplefilter("ignore", ConvergenceWarning)
     there = list(csv.DictReader(out.open(encoding="utf-8"))) if out.exists() else []
     done = {(row["data"], row["init"], float(row["alpha"])) for row in there}
-    for name, init, alpha in itertools.product(names, ("rand", "pre"), (1.0, 1.03)):
+    inits: tuple[Literal["rand", "pre"], ...] = ("rand", "pre")
+    for name, init, alpha in itertools.product(names, inits, (1.0, 1.03)):
         if (name, init, alpha) in done:
             continue
         x, y, settings = data_sets()[name]
