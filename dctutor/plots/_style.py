@@ -87,12 +87,12 @@ def drawing_on(ax: Axes | None, height: float) -> Iterator[Axes]:
     if ax.figure is None:
         raise ValueError("ax: expected an Axes in a figure, got an Axes that was removed from its figure")
     _make_ticks(ax)
-    texts = [ax.title, ax.xaxis.label, ax.yaxis.label]
-    texts += [
-        label for axis in (ax.xaxis, ax.yaxis) for tick in axis.majorTicks for label in (tick.label1, tick.label2)
-    ]
+    texts = [ax.title]
+    for axis in (ax.xaxis, ax.yaxis):
+        texts += [axis.label, axis.offsetText]
+        texts += [label for tick in (*axis.majorTicks, *axis.minorTicks) for label in (tick.label1, tick.label2)]
     for text in texts:
-        text.set_usetex(False)  # names are plain text, and "%" would begin a comment of LaTeX
+        text.set_usetex(False)  # names are plain text, and "%" would begin a comment in LaTeX
     with style():
         plt.rcParams.update(dict.fromkeys(_INKED, ink_of(ax)))
         yield ax
