@@ -94,11 +94,14 @@ def _native(X: Any) -> np.ndarray:
 
 def _check_channels(network: nn.Module, shape: tuple[int, ...]) -> None:
     """Refuse images whose channels come last, as other libraries have them."""
-    if len(shape) != 4 or shape[3] not in (1, 3, 4) or shape[1] in (1, 3, 4):
+    if len(shape) != 4 or shape[3] not in (1, 3, 4):
         return
     first = next((module for module in network.modules() if isinstance(module, nn.Conv2d)), None)
-    # A network without convolutions takes any channels. Small maps, such as (n, 512, 1, 1), are no images.
-    if shape[1] == shape[2] if first is None else first.in_channels == shape[3]:
+    if first is not None:
+        last = shape[1] != first.in_channels == shape[3]
+    else:  # any number of channels will do; small maps, such as (n, 512, 1, 1), are no images
+        last = shape[1] == shape[2] and shape[1] not in (1, 3, 4)
+    if last:
         raise ValueError(
             f"X: expected images of shape (n, C, H, W), got {shape}. If the last axis holds the channels, pass"
             " np.moveaxis(X, 3, 1)"

@@ -5,7 +5,7 @@ from torch import nn
 from torchvision.models import resnet18
 
 from dctutor import DEC
-from dctutor.architectures import Autoencoder
+from dctutor.architectures import Autoencoder, FullyConvolutionalAutoencoder
 from dctutor.features import activations
 
 rng = np.random.default_rng(0)
@@ -201,7 +201,7 @@ def test_narrow_maps_are_no_images_with_channels_last(network, shape):
 
 @pytest.mark.parametrize("shape", [(3, 4, 5, 1), (3, 6, 6, 4)])
 def test_a_network_of_the_package_refuses_channels_that_come_last(shape):
-    network = Convolutional() if shape[3] == 1 else FullyConvolutional(IMAGE)
+    network = Convolutional() if shape[3] == 1 else FullyConvolutionalAutoencoder((4, 6, 6))
     with pytest.raises(ValueError, match="moveaxis"):
         activations(network, np.ones(shape))
 
