@@ -116,7 +116,7 @@ def _pictures(name: str, images: Any, image_shape: tuple[int, ...]) -> np.ndarra
     try:
         array = np.asarray(as_array(images))
         array = array.astype(float) if array.dtype == object else array
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise TypeError(f"{name}: expected an array of numbers ({error})") from error
     if array.dtype.kind not in "biuf":
         raise TypeError(f"{name}: expected an array of numbers, got dtype {array.dtype}")

@@ -66,7 +66,9 @@ def test_pixels_of_another_unit_give_a_warning_that_says_what_to_do(pixels):
         assert [warning.filename for warning in caught] == [__file__]
 
 
-@pytest.mark.parametrize("pixels", [[["a", "b"]], [[1j, 0]], [[0, 1], [0]], np.array([[None, "x"]], dtype=object), 3])
+@pytest.mark.parametrize(
+    "pixels", [[["a", "b"]], [[1j, 0]], [[0, 1], [0]], np.array([[None, "x"]], dtype=object), [[2**2000, 0]], 3]
+)
 def test_pixels_that_are_no_numbers_are_refused_by_name(pixels):
     for name, call in (
         ("images", lambda: plots.prototypes(pixels, image_shape=(1, 1, 2))),
