@@ -10,8 +10,7 @@ from sklearn.decomposition import PCA
 from sklearn.utils import Tags, check_array, check_consistent_length
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from dctutor._validation import check_number
-from dctutor.estimator._checks import unchanged_on_error
+from dctutor._validation import check_number, unchanged_on_error
 
 __all__ = ["FullNetworkEmbedding", "MultiLayerPCA"]
 
