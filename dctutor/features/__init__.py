@@ -1,7 +1,7 @@
-"""What a trained network says of its input, as features to cluster (survey section 5).
+"""Activations of a trained network as features to cluster (survey section 5).
 
-`activations` reads one layer or many. Two transformers join layers: `MultiLayerPCA` gives each the same weight and
-leaves fewer features, `FullNetworkEmbedding` leaves three values of each feature.
+`activations` reads one layer or several. Two transformers join layers: `MultiLayerPCA` gives all layers the same weight
+and reduces the number of features, `FullNetworkEmbedding` reduces each feature to three values.
 """
 
 from dctutor.features._activations import activations

@@ -26,35 +26,36 @@ def activations(
     maps: str = "mean",
     batch_size: int = 1024,
 ) -> list[Float[np.ndarray, "n width"]]:
-    """Activations of layers of a network, one table a layer (survey 5.1).
+    """Compute the activations of layers of a network, one 2-D array per layer (survey 5.1).
 
-    The network runs on its own device, in evaluation mode and without gradients; afterwards it is in the mode it
-    was in.
+    The network runs on its own device, in evaluation mode and without gradients. Afterwards its mode is restored.
 
     Parameters
     ----------
     network : nn.Module
-        A trained network. That of a fitted `DeepClusterer` expects ``X * model.scale_``.
+        A trained network. The ``network_`` of a fitted `DeepClusterer` expects ``model.scaling_.apply(X)``.
     X : array or Tensor of shape (n, ...)
-        Inputs as the network takes them, in numbers of any type.
+        Inputs as the network takes them, in numbers of any type. Images have shape (n, C, H, W).
     layers : sequence of int or of str, optional
-        Places in what ``network.layer_outputs(x)`` returns, by default all; or names from
+        Indices into the list that ``network.layer_outputs(x)`` returns, by default all; or names from
         ``network.named_modules()``, for any network.
     maps : {"mean", "flatten"}, default="mean"
-        What becomes of an output of shape (n, C, H, W), or with any other axes after the second: the mean of each
-        channel over all positions (Garcia-Gasulla et al. 2017, spatial average pooling), or all values in a row.
+        How an output of shape (n, C, H, W), or with any other axes after the second, becomes one vector per input:
+        the mean of each channel over all positions (Garcia-Gasulla et al. 2017, spatial average pooling), or all values
+        one after another.
     batch_size : int, default=1024
-        Inputs a pass.
+        Number of inputs per forward pass.
 
     Returns
     -------
     list of ndarray
-        For each layer, in the order of ``layers``, an array of shape (n, width), float32.
+        One array of shape (n, width) per layer, in the order of ``layers``, float32.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument is not what it has to be, or a named layer does not give one such output a pass.
+        If an argument is not as described, the last axis of images holds the channels, or a named layer does not
+        give exactly one such output per forward pass.
     """
     if not isinstance(network, nn.Module):
         raise TypeError(f"network: expected an nn.Module, such as an estimator's network_, got {network!r}")
@@ -64,7 +65,8 @@ def activations(
     x = X.detach() if isinstance(X, Tensor) else _native(X)
     if x.ndim < 2 or not len(x):
         raise ValueError(f"X: expected shape (n, ...) with n >= 1, got {tuple(x.shape)}")
-    # Numbers, whatever their type; but a layer that looks rows up wants integers.
+    _check_channels(network, tuple(x.shape))
+    # Numbers of any type become floats, except for a layer that takes indices.
     looks_up = any(isinstance(module, nn.Embedding | nn.EmbeddingBag) for module in network.modules())
     weights = next(network.parameters(), torch.empty(0, dtype=torch.float32, device="cpu"))
     modes = [(module, module.training) for module in network.modules()]
@@ -83,31 +85,47 @@ def activations(
 
 
 def _native(X: Any) -> np.ndarray:
-    """Lay an array out as PyTorch takes it: axes in order, bytes in the machine's order."""
+    """Return an array as PyTorch takes it: contiguous, with the machine's byte order."""
     x = np.ascontiguousarray(X)
     if x.dtype.kind not in "biuf":
         raise TypeError(f"X: expected an array of numbers, got dtype {x.dtype}")
     return x.astype(x.dtype.newbyteorder("="), copy=False)
 
 
+def _check_channels(network: nn.Module, shape: tuple[int, ...]) -> None:
+    """Refuse images whose channels come last, as other libraries have them."""
+    if len(shape) != 4 or shape[3] not in (1, 3, 4):
+        return
+    first = next((module for module in network.modules() if isinstance(module, nn.Conv2d)), None)
+    if first is not None:
+        last = shape[1] != first.in_channels == shape[3]
+    else:  # any number of channels will do; small maps, such as (n, 512, 1, 1), are no images
+        last = shape[1] == shape[2] and shape[1] not in (1, 3, 4)
+    if last:
+        raise ValueError(
+            f"X: expected images of shape (n, C, H, W), got {shape}. If the last axis holds the channels, pass"
+            " np.moveaxis(X, 3, 1)"
+        )
+
+
 @contextmanager
 def _reader(network: nn.Module, layers: Any, maps: str) -> Iterator[Read]:
-    """Give a function from a batch to the reduced outputs of ``layers``."""
+    """Give a function that returns the reduced outputs of ``layers`` for a batch."""
     known = dict(network.named_modules())
     if layers is None or _all_are(layers, numbers.Integral):
         every: Any = getattr(network, "layer_outputs", None)
         if every is None:
             raise ValueError(f"layers: this network has no layer_outputs; expected names such as {list(known)[1:9]}")
 
-        def read_places(batch: Tensor) -> list[Tensor]:
+        def read_indices(batch: Tensor) -> list[Tensor]:
             outputs = every(batch)
             for i in layers or ():
                 if not -len(outputs) <= i < len(outputs):
-                    raise ValueError(f"layers: expected places among the {len(outputs)} layers, got {i}")
-            places = range(len(outputs)) if layers is None else layers
-            return [_reduced(outputs[i], i, len(batch), maps) for i in places]
+                    raise ValueError(f"layers: expected indices of the {len(outputs)} layers, got {i}")
+            indices = range(len(outputs)) if layers is None else layers
+            return [_reduced(outputs[i], i, len(batch), maps) for i in indices]
 
-        yield read_places
+        yield read_indices
         return
     if not _all_are(layers, str):
         raise TypeError(f"layers: expected a sequence of integers or of names, got {layers!r}")
@@ -118,7 +136,7 @@ def _reader(network: nn.Module, layers: Any, maps: str) -> Iterator[Read]:
     size = 0
 
     def keep(name: str) -> Callable[[nn.Module, Any, Any], None]:
-        # Reduced and copied here and now: an in-place ReLU behind this layer would change it.
+        # Reduced and copied at once, because an in-place ReLU after this layer would change it.
         return lambda module, inputs, output: found[name].append(_reduced(output, name, size, maps))
 
     def read_names(batch: Tensor) -> list[Tensor]:
@@ -127,7 +145,9 @@ def _reader(network: nn.Module, layers: Any, maps: str) -> Iterator[Read]:
         network(batch)
         for name, outputs in found.items():
             if len(outputs) != 1:
-                raise ValueError(f"layers: expected layers that run once a pass; {name!r} ran {len(outputs)} times")
+                raise ValueError(
+                    f"layers: expected layers that run once per forward pass, but {name!r} ran {len(outputs)} times"
+                )
         last = {name: outputs.pop() for name, outputs in found.items()}
         return [last[name] for name in layers]
 

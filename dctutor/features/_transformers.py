@@ -18,24 +18,24 @@ Layers = ArrayLike | Sequence[ArrayLike]
 
 
 def _varies(joined: NDArray) -> NDArray[np.bool_]:
-    # Not a variance above 0: rounding gives a constant feature some.
+    # Not a variance above 0: because of rounding, a constant feature can have one.
     return joined.max(axis=0) > joined.min(axis=0)
 
 
 class _Layers(TransformerMixin, BaseEstimator):
-    """Base of transformers of one table or a list of them, one a layer."""
+    """Base of transformers of one 2-D array or of a list with one 2-D array per layer."""
 
     def _joined(self, X: Layers, *, reset: bool) -> NDArray:
-        """Validate; the tables side by side, their widths in ``widths_``."""
-        tables: Any = X
+        """Validate the layers and return them side by side; their widths are in ``widths_``."""
+        given: Any = X
         if isinstance(X, list | tuple) and len(X) and np.ndim(X[0]) > 1:
             kinds = [np.float64, np.float32]
-            tables = [check_array(table, dtype=kinds, input_name=f"X[{i}]") for i, table in enumerate(X)]
-            check_consistent_length(*tables)
-            widths, tables = [table.shape[1] for table in tables], np.hstack(tables)
+            layers = [check_array(layer, dtype=kinds, input_name=f"X[{i}]") for i, layer in enumerate(X)]
+            check_consistent_length(*layers)
+            widths, given = [layer.shape[1] for layer in layers], np.hstack(layers)
         else:
             widths = None
-        joined = validate_data(self, tables, dtype=[np.float64, np.float32], reset=reset)
+        joined = validate_data(self, given, dtype=[np.float64, np.float32], reset=reset)
         widths = widths or [joined.shape[1]]
         if reset:
             self.widths_ = widths
@@ -52,16 +52,17 @@ class _Layers(TransformerMixin, BaseEstimator):
 class MultiLayerPCA(ClassNamePrefixFeaturesOutMixin, _Layers):
     """Concatenated layers, projected onto their principal components (survey 5.2).
 
-    Saito and Tan (2017) concatenate the layers of an autoencoder; the survey adds PCA against the many features.
-    Giving each layer the same variance is this package's own addition: without it, distances belong to the layer
-    with the most and the largest activations.
+    Saito and Tan (2017) concatenate the layers of an autoencoder. The survey adds PCA to reduce the number of features.
+    Scaling all layers to the same variance is this package's own addition. Without it, the layer with the most and the
+    largest activations dominates the distances.
 
     Parameters
     ----------
     n_components : int, float or None, default=None
-        Number of components, or a share of variance in (0, 1); None keeps all. See `sklearn.decomposition.PCA`.
+        Number of components, or the fraction of variance to keep, in (0, 1). None keeps all components. See
+        `sklearn.decomposition.PCA`.
     scale_layers : bool, default=True
-        Divide each layer by the square root of the sum of its features' variances, which then is 1.
+        Divide each layer by the square root of the sum of its features' variances. The sum then is 1.
     random_state : int, RandomState instance or None, default=None
         For PCA's randomised solver.
 
@@ -70,7 +71,7 @@ class MultiLayerPCA(ClassNamePrefixFeaturesOutMixin, _Layers):
     widths_ : list of int
         Number of features of each layer.
     scales_ : ndarray of shape (n_layers,)
-        What each layer is divided by; 1 for a layer that never changes.
+        Number that each layer is divided by; 1 for a constant layer.
     pca_ : PCA
         Fitted to the scaled layers.
     n_features_in_ : int
@@ -90,9 +91,9 @@ class MultiLayerPCA(ClassNamePrefixFeaturesOutMixin, _Layers):
         Parameters
         ----------
         X : array-like of shape (n, d), or list of arrays of shape (n, width)
-            One layer, or several, such as `activations` returns.
+            One layer or several, such as `activations` returns.
         y : ignored
-            Present because scikit-learn's interface asks for it.
+            Part of scikit-learn's interface.
 
         Returns
         -------
@@ -102,7 +103,7 @@ class MultiLayerPCA(ClassNamePrefixFeaturesOutMixin, _Layers):
         Raises
         ------
         TypeError, ValueError
-            If the layers are not finite tables of equal length, ``n_components`` exceeds what they allow, or
+            If the layers are not finite 2-D arrays of equal length, ``n_components`` is too large for them, or
             ``scale_layers`` is neither True nor False.
         """
         if not isinstance(self.scale_layers, bool | np.bool_):
@@ -112,13 +113,13 @@ class MultiLayerPCA(ClassNamePrefixFeaturesOutMixin, _Layers):
             spread = np.where(_varies(joined), joined.var(axis=0, dtype=np.float64), 0)
             totals = np.array([part.sum() for part in np.split(spread, np.cumsum(self.widths_)[:-1])])
             self.scales_ = np.where((totals > 0) & self.scale_layers, np.sqrt(totals), 1.0)
-            # Arrays, whatever scikit-learn is set to: what becomes of them is this transformer's own setting.
+            # The inner PCA gives arrays under any setting of scikit-learn; `set_output` of this transformer decides.
             pca = PCA(self.n_components, random_state=self.random_state).set_output(transform="default")
             self.pca_ = pca.fit(self._scaled(joined))
         return self
 
     def transform(self, X: Layers) -> NDArray:
-        """Components of the layers ``X``, given as to `fit`; shape (n, n_components)."""
+        """Return the components of the layers ``X``, given as to `fit`, as an array of shape (n, n_components)."""
         check_is_fitted(self)
         return self.pca_.transform(self._scaled(self._joined(X, reset=False)))
 
@@ -133,10 +134,10 @@ class MultiLayerPCA(ClassNamePrefixFeaturesOutMixin, _Layers):
 class FullNetworkEmbedding(OneToOneFeatureMixin, _Layers):
     r"""All layers of a network, each activation reduced to -1, 0 or 1 (Garcia-Gasulla et al. 2017).
 
-    A feature :math:`a_i` of sample :math:`i` is standardised with the mean :math:`m` and the standard deviation
-    :math:`s` that it had in `fit`, :math:`(a_i - m) / s`. Above ``upper`` it becomes 1, below ``lower`` -1, and
-    0 between. A feature that was constant in `fit` is always 0, as in the authors' code. Convolutional layers enter
-    averaged over their positions, as `activations` gives them with ``maps="mean"``.
+    A feature :math:`a_i` of sample :math:`i` is standardised to :math:`(a_i - m) / s`, with the mean :math:`m` and the
+    standard deviation :math:`s` that the feature had in `fit`. The result is 1 above ``upper``, -1 below ``lower``, and
+    0 between the two. A feature that was constant in `fit` is always 0, as in the authors' code. Convolutional layers
+    are averaged over their positions first, as `activations` does with ``maps="mean"``.
 
     Parameters
     ----------
@@ -146,7 +147,7 @@ class FullNetworkEmbedding(OneToOneFeatureMixin, _Layers):
     Attributes
     ----------
     mean_, scale_ : ndarray of shape (n_features,)
-        Mean and standard deviation of each feature; 0 for the latter where the feature is constant.
+        Mean and standard deviation of each feature. The standard deviation of a constant feature is 0.
     widths_ : list of int
         Number of features of each layer.
     n_features_in_ : int
@@ -158,14 +159,14 @@ class FullNetworkEmbedding(OneToOneFeatureMixin, _Layers):
         self.upper = upper
 
     def fit(self, X: Layers, y: Any = None) -> Self:
-        """Learn mean and standard deviation of each feature.
+        """Learn the mean and the standard deviation of each feature.
 
         Parameters
         ----------
         X : array-like of shape (n, d), or list of arrays of shape (n, width)
-            One layer, or several, such as `activations` returns.
+            One layer or several, such as `activations` returns.
         y : ignored
-            Present because scikit-learn's interface asks for it.
+            Part of scikit-learn's interface.
 
         Returns
         -------
@@ -175,8 +176,8 @@ class FullNetworkEmbedding(OneToOneFeatureMixin, _Layers):
         Raises
         ------
         TypeError, ValueError
-            If a threshold is not a number, ``lower`` exceeds ``upper``, or the layers are not finite tables of equal
-            length.
+            If a threshold is not a number, ``lower`` exceeds ``upper``, or the layers are not finite 2-D arrays of
+            equal length.
         """
         for name in ("lower", "upper"):
             check_number(name, getattr(self, name), minimum=-np.inf)
@@ -189,7 +190,7 @@ class FullNetworkEmbedding(OneToOneFeatureMixin, _Layers):
         return self
 
     def transform(self, X: Layers) -> NDArray:
-        """Values -1, 0 and 1 for the layers ``X``, given as to `fit`; shape (n, n_features), floats."""
+        """Return -1, 0 or 1 per feature of the layers ``X``, given as to `fit`: floats of shape (n, n_features)."""
         check_is_fitted(self)
         joined, varies = self._joined(X, reset=False), self.scale_ > 0
         high = (joined > self.mean_ + self.upper * self.scale_) & varies

@@ -1,4 +1,4 @@
-"""Scores of a clustering: against labels (survey 4.1), and without any (survey 4.2)."""
+"""Scores of a clustering, with known labels (survey 4.1) and without labels (survey 4.2)."""
 
 from dctutor.metrics.external import Confusion, ari, clustering_accuracy, confusion_matrix, match_labels, nmi, scores
 from dctutor.metrics.internal import calinski_harabasz, davies_bouldin, silhouette, silhouette_samples

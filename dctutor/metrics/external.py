@@ -1,18 +1,20 @@
-"""Scores of a clustering where labels are known (survey 4.1)."""
+"""Scores of a clustering with known labels (survey 4.1)."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import linear_sum_assignment
+from scipy.sparse import coo_array, csr_array, eye_array, hstack
+from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
-from sklearn.metrics.cluster import contingency_matrix
 
 from dctutor._inputs import as_array
 
 __all__ = ["Confusion", "ari", "clustering_accuracy", "confusion_matrix", "match_labels", "nmi", "scores"]
 
 _MEANS = ("arithmetic", "geometric", "min", "max")
+_DENSE = 1_000_000  # classes times clusters; more are matched without a dense array of counts
 
 
 class Confusion(NamedTuple):
@@ -21,13 +23,14 @@ class Confusion(NamedTuple):
     Attributes
     ----------
     counts : ndarray of int, shape (r, c)
-        ``counts[i, j]`` samples of ``classes[i]`` lie in ``clusters[j]``.
+        Number of samples of ``classes[i]`` in ``clusters[j]``, at ``counts[i, j]``.
     classes : ndarray of shape (r,)
         In ascending order.
     clusters : ndarray of shape (c,)
-        First the matched clusters, in the order of their classes; then the spare ones, ascending.
+        First the matched clusters, in the order of their classes; then the spare ones, in ascending order.
     matched : ndarray of int, shape (min(r, c),)
-        ``classes[matched[j]]`` is the class of ``clusters[j]``: 0, 1, 2, ... unless a class went without.
+        ``classes[matched[j]]`` is the class of ``clusters[j]``. The indices are 0, 1, 2, ... unless a class has no
+        cluster.
     """
 
     counts: NDArray
@@ -36,44 +39,114 @@ class Confusion(NamedTuple):
     matched: NDArray
 
 
-def _labels(y_true: ArrayLike, labels: ArrayLike) -> tuple[NDArray, NDArray]:
-    truth, found = as_groups("y_true", y_true), as_groups("labels", labels)
-    if truth.ndim != 1 or not truth.size:
-        raise ValueError(f"y_true: expected shape (n,) with n >= 1, got {truth.shape}")
-    if found.shape != truth.shape:
-        raise ValueError(f"labels: expected shape {truth.shape}, that of y_true, got {found.shape}")
-    return truth, found
+class _Groups(NamedTuple):
+    """Distinct labels in ascending order, and for each sample the index of its label among them."""
+
+    values: NDArray
+    indices: NDArray[np.intp]
 
 
-def as_groups(name: str, groups: ArrayLike) -> NDArray:
-    """Return groups as an array; raise TypeError / ValueError unless they can be told apart and put in order."""
+def as_groups(name: str, groups: Any) -> NDArray:
+    """Return labels as an array, or raise TypeError / ValueError naming the argument.
+
+    Labels are values of one kind that can be put in order: integers, whole numbers in floats, strings, bytes, truth
+    values, dates. NaN, infinity, fractions and complex numbers are refused.
+    """
     groups = as_array(groups)
-    # NumPy turns the numbers of a mixed list into strings, without a word.
-    if isinstance(groups, list | tuple) and len({isinstance(group, str) for group in groups}) > 1:
+    # NumPy turns the numbers and the bytes of a mixed list into strings, without a word.
+    if isinstance(groups, list | tuple) and len({(isinstance(g, str), isinstance(g, bytes)) for g in groups}) > 1:
         kinds = sorted({type(group).__name__ for group in groups})
         raise TypeError(f"{name}: expected labels of one kind, got {' and '.join(kinds)}")
-    found = np.asarray(groups)
     try:
-        np.unique(found)
-    except TypeError as error:
+        found = np.asarray(groups)
+    except ValueError as error:
+        raise ValueError(f"{name}: expected one label per sample, got entries of several lengths ({error})") from error
+    if found.dtype.kind == "T":  # NumPy's StringDType, whose missing value may equal itself
+        found = found.astype(object)
+    try:
+        values = np.unique(found)
+        missing = bool((found != found).any())
+    except (TypeError, ValueError) as error:
         raise TypeError(f"{name}: expected labels of one kind, such as integers or strings ({error})") from error
-    if (found != found).any():
+    if missing:
         raise ValueError(f"{name}: expected a label for each sample, got NaN")
+    if values.dtype.kind in "fcO":
+        for value in values:
+            if isinstance(value, complex | np.complexfloating) or (
+                isinstance(value, float | np.floating) and not float(value).is_integer()
+            ):
+                raise ValueError(f"{name}: expected classes, such as integers or strings, got {value}")
     return found
 
 
+def _groups(y_true: ArrayLike, labels: ArrayLike, name: str = "y_true") -> tuple[_Groups, _Groups]:
+    """Check the two arguments, `y_true` called ``name`` in errors. All scores see the indices only."""
+    truth, found = as_groups(name, y_true), as_groups("labels", labels)
+    if truth.ndim != 1 or not truth.size:
+        raise ValueError(f"{name}: expected shape (n,) with n >= 1, got {truth.shape}")
+    if found.shape != truth.shape:
+        raise ValueError(f"labels: expected shape {truth.shape}, that of {name}, got {found.shape}")
+    return _Groups(*np.unique(truth, return_inverse=True)), _Groups(*np.unique(found, return_inverse=True))
+
+
+def _matching(truth: _Groups, found: _Groups) -> tuple[csr_array, NDArray, NDArray]:
+    """Count classes (r) in clusters (c) and match them one to one: counts (r, c), and min(r, c) rows and columns.
+
+    The counts are sparse, with at most one entry per sample. For thousands of labels, r x c numbers would take
+    gigabytes.
+    """
+    r, c = len(truth.values), len(found.values)
+    ones = np.ones(len(truth.indices), dtype=np.int64)
+    counts = csr_array(coo_array((ones, (truth.indices, found.indices)), shape=(r, c)))
+    if r * c <= _DENSE:
+        return counts, *linear_sum_assignment(counts.toarray(), maximize=True)  # rows come in ascending order
+    # SciPy takes an absent entry for a forbidden pair. A column of its own for each class lets every class find a
+    # partner; 1 more on all entries adds r to the sum of any matching, and tells those columns from absent entries.
+    weights = counts.copy()
+    weights.data += 1
+    rows, columns = min_weight_full_bipartite_matching(hstack([weights, eye_array(r)], format="csr"), maximize=True)
+    partner = np.full(r, -1)
+    partner[rows] = np.where(columns < c, columns, -1)
+    # Classes and clusters that share no sample are paired too, in ascending order, until one side is used up.
+    alone, spare = np.flatnonzero(partner < 0), np.setdiff1d(np.arange(c), partner)
+    paired = min(len(alone), len(spare))
+    partner[alone[:paired]] = spare[:paired]
+    rows = np.flatnonzero(partner >= 0)
+    return counts, rows, partner[rows]
+
+
+def _accuracy(truth: _Groups, found: _Groups) -> float:
+    counts, rows, columns = _matching(truth, found)
+    return float(counts[rows, columns].sum() / len(truth.indices))
+
+
+def _nmi(truth: _Groups, found: _Groups, average: str) -> float:
+    score = float(normalized_mutual_info_score(truth.indices, found.indices, average_method=average))
+    return min(1.0, score)  # rounding can exceed 1
+
+
+def _ari(truth: _Groups, found: _Groups) -> float:
+    return float(adjusted_rand_score(truth.indices, found.indices))
+
+
+def all_scores(y_true: ArrayLike, labels: ArrayLike, name: str) -> dict[str, float]:
+    """The three scores of `scores`, with `y_true` called ``name`` in errors."""
+    groups = _groups(y_true, labels, name)
+    return {"acc": _accuracy(*groups), "nmi": _nmi(*groups, "arithmetic"), "ari": _ari(*groups)}
+
+
 def confusion_matrix(y_true: ArrayLike, labels: ArrayLike) -> Confusion:
-    """Count classes in clusters, the clusters in the order that matches the classes best (Kuhn 1955).
+    """Count classes in clusters, with the clusters in the order that matches the classes best (Kuhn 1955).
 
     The one-to-one matching is the one that defines clustering accuracy. It puts as many samples as possible on the
-    cells ``(matched[j], j)``, the diagonal where there are as many clusters as classes.
+    cells ``(matched[j], j)``. These cells are the diagonal if there are at least as many clusters as classes.
 
     Parameters
     ----------
     y_true : array-like of shape (n,)
-        Classes.
+        Classes: integers, strings or anything else that has an order.
     labels : array-like of shape (n,)
-        Clusters. Their number need not equal that of the classes.
+        Clusters. Their number may differ from that of the classes.
 
     Returns
     -------
@@ -82,17 +155,16 @@ def confusion_matrix(y_true: ArrayLike, labels: ArrayLike) -> Confusion:
     Raises
     ------
     TypeError, ValueError
-        If there is no sample, the two are not of one shape (n,), or a label is NaN or of another kind than the others.
+        If there is no sample, the shapes differ from (n,), or labels are missing, fractional or of several kinds.
     """
-    truth, found = _labels(y_true, labels)
-    counts = np.asarray(contingency_matrix(truth, found))
-    rows, columns = linear_sum_assignment(counts, maximize=True)  # the rows come in ascending order
+    truth, found = _groups(y_true, labels)
+    counts, rows, columns = _matching(truth, found)
     order = np.concatenate([columns, np.setdiff1d(np.arange(counts.shape[1]), columns)])
-    return Confusion(counts[:, order], np.unique(truth), np.unique(found)[order], rows)
+    return Confusion(counts[:, order].toarray(), truth.values, found.values[order], rows)
 
 
 def match_labels(y_true: ArrayLike, labels: ArrayLike) -> dict:
-    """Pair clusters with classes, one to one, so that most samples agree (Kuhn 1955).
+    """Pair clusters with classes, one to one, so that as many samples as possible agree (Kuhn 1955).
 
     Parameters
     ----------
@@ -104,27 +176,28 @@ def match_labels(y_true: ArrayLike, labels: ArrayLike) -> dict:
     Returns
     -------
     dict
-        Cluster -> class. With more clusters than classes, the spare clusters are absent.
+        Maps each cluster to its class. If there are more clusters than classes, the spare clusters are absent.
 
     Raises
     ------
     TypeError, ValueError
-        If there is no sample, the two are not of one shape (n,), or a label is NaN or of another kind than the others.
+        If there is no sample, the shapes differ from (n,), or labels are missing, fractional or of several kinds.
     """
-    table = confusion_matrix(y_true, labels)
-    return dict(zip(table.clusters.tolist(), table.classes[table.matched].tolist(), strict=False))
+    truth, found = _groups(y_true, labels)
+    _, rows, columns = _matching(truth, found)
+    return dict(zip(found.values[columns].tolist(), truth.values[rows].tolist(), strict=True))
 
 
 def clustering_accuracy(y_true: ArrayLike, labels: ArrayLike) -> float:
-    """Share of samples in the cluster that is matched to their class (survey eq. 11).
+    """Fraction of samples in the cluster that is matched to their class (survey eq. 11).
 
     Parameters
     ----------
     y_true : array-like of shape (n,)
         Classes.
     labels : array-like of shape (n,)
-        Clusters. Their number need not equal that of the classes: a cluster or a class without a
-        partner counts as wrong.
+        Clusters. Their number may differ from that of the classes. The samples of a cluster or a class without a
+        partner count as wrong.
 
     Returns
     -------
@@ -134,14 +207,13 @@ def clustering_accuracy(y_true: ArrayLike, labels: ArrayLike) -> float:
     Raises
     ------
     TypeError, ValueError
-        If there is no sample, the two are not of one shape (n,), or a label is NaN or of another kind than the others.
+        If there is no sample, the shapes differ from (n,), or labels are missing, fractional or of several kinds.
     """
-    table = confusion_matrix(y_true, labels)
-    return float(table.counts[table.matched, np.arange(len(table.matched))].sum() / table.counts.sum())
+    return _accuracy(*_groups(y_true, labels))
 
 
 def nmi(y_true: ArrayLike, labels: ArrayLike, *, average: str = "arithmetic") -> float:
-    """Mutual information of classes and clusters, over a mean of their entropies (survey eq. 12).
+    """Mutual information of classes and clusters, divided by a mean of their entropies (survey eq. 12).
 
     Parameters
     ----------
@@ -150,13 +222,13 @@ def nmi(y_true: ArrayLike, labels: ArrayLike, *, average: str = "arithmetic") ->
     labels : array-like of shape (n,)
         Clusters.
     average : {"arithmetic", "geometric", "min", "max"}, default="arithmetic"
-        The mean. The arithmetic one is what eq. 12 prints and what deep clustering reports. Estévez et al. (2009),
-        whom the survey cites for it, take the smaller entropy: ``"min"``.
+        The mean. Eq. 12 prints the arithmetic mean, and papers on deep clustering report it. Estévez et al. (2009),
+        whom the survey cites for it, divide by the smaller entropy: ``"min"``.
 
     Returns
     -------
     float
-        In [0, 1]. It is 1 if both put all samples into one group, and 0 if only one of them does.
+        In [0, 1]. It is 1 if both put all samples into one group, and 0 if exactly one of them does.
 
     Raises
     ------
@@ -165,12 +237,11 @@ def nmi(y_true: ArrayLike, labels: ArrayLike, *, average: str = "arithmetic") ->
     """
     if average not in _MEANS:
         raise ValueError(f"average: expected one of {', '.join(map(repr, _MEANS))}, got {average!r}")
-    truth, found = _labels(y_true, labels)
-    return min(1.0, float(normalized_mutual_info_score(truth, found, average_method=average)))  # else 1 + rounding
+    return _nmi(*_groups(y_true, labels), average)
 
 
 def ari(y_true: ArrayLike, labels: ArrayLike) -> float:
-    """Adjusted Rand index: agreement on pairs of samples, less what chance would give (Hubert & Arabie 1985).
+    """Adjusted Rand index: agreement on pairs of samples, corrected for chance (Hubert & Arabie 1985).
 
     Parameters
     ----------
@@ -187,9 +258,9 @@ def ari(y_true: ArrayLike, labels: ArrayLike) -> float:
     Raises
     ------
     TypeError, ValueError
-        If there is no sample, the two are not of one shape (n,), or a label is NaN or of another kind than the others.
+        If there is no sample, the shapes differ from (n,), or labels are missing, fractional or of several kinds.
     """
-    return float(adjusted_rand_score(*_labels(y_true, labels)))
+    return _ari(*_groups(y_true, labels))
 
 
 def scores(y_true: ArrayLike, labels: ArrayLike) -> dict[str, float]:
@@ -211,6 +282,6 @@ def scores(y_true: ArrayLike, labels: ArrayLike) -> dict[str, float]:
     Raises
     ------
     TypeError, ValueError
-        If there is no sample, the two are not of one shape (n,), or a label is NaN or of another kind than the others.
+        If there is no sample, the shapes differ from (n,), or labels are missing, fractional or of several kinds.
     """
-    return {"acc": clustering_accuracy(y_true, labels), "nmi": nmi(y_true, labels), "ari": ari(y_true, labels)}
+    return all_scores(y_true, labels, "y_true")

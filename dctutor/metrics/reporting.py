@@ -6,7 +6,7 @@ from html import escape
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dctutor.metrics.external import as_groups, scores
+from dctutor.metrics.external import all_scores, as_groups
 from dctutor.metrics.internal import calinski_harabasz, davies_bouldin, silhouette
 
 __all__ = ["Report", "report"]
@@ -22,7 +22,7 @@ _SHOWN = {  # key: name, decimals, best value
 
 
 class Report(dict[str, float]):
-    """Scores by name: a dictionary that prints, and shows in a notebook, as a table.
+    """Dictionary of scores that is printed, and shown in a notebook, as a table.
 
     Parameters
     ----------
@@ -39,14 +39,14 @@ class Report(dict[str, float]):
     def _rows(self) -> Iterator[tuple[str, str, str]]:
         yield "score", "value", "best"
         for key, value in self.items():
-            name, decimals, best = _SHOWN.get(key, (key, 3, ""))
+            name, decimals, best = _SHOWN.get(key, (str(key), 3, ""))
             yield name, "undefined" if np.isnan(value) else f"{value:,.{decimals}f}", best
 
     def __repr__(self) -> str:
         return "\n".join([self.caption, *(f"{name:<18}{value:>12}{best:>6}" for name, value, best in self._rows())])
 
     def _repr_html_(self) -> str:
-        head, *body = ("".join(f"<td>{cell}</td>" for cell in row) for row in self._rows())
+        head, *body = ("".join(f"<td>{escape(cell)}</td>" for cell in row) for row in self._rows())
         lines = "".join(f"<tr>{row}</tr>" for row in body)
         return (
             f'<table class="dataframe"><caption>{escape(self.caption)}</caption>'
@@ -62,7 +62,7 @@ def report(
     sample_size: int | None = 10_000,
     random_state: int = 0,
 ) -> Report:
-    """Score a clustering in every way that what is known allows.
+    """Compute all scores that the given classes and samples allow.
 
     Parameters
     ----------
@@ -73,19 +73,20 @@ def report(
     Z : array-like of shape (n, p), optional
         Samples or codes, for the internal scores: ``"silhouette"``, ``"davies_bouldin"``, ``"calinski_harabasz"``.
     sample_size : int or None, default=10000
-        Samples that the silhouette is estimated from, where there are more; None takes all.
+        Largest number of samples that the silhouette is computed from. If there are more, so many are drawn at random.
+        None takes all.
     random_state : int, default=0
-        Seed of their draw.
+        Seed of the draw.
 
     Returns
     -------
     Report
-        A dictionary of floats; NaN, shown as "undefined", where an internal score is not defined.
+        A dictionary of floats. An internal score that is not defined is NaN, shown as "undefined".
 
     Raises
     ------
-    ValueError
-        If neither `y` nor `Z` is given, or they do not fit `labels`.
+    TypeError, ValueError
+        If `y` and `Z` are both missing or do not fit `labels`, or labels are missing, fractional or of several kinds.
 
     Examples
     --------
@@ -103,7 +104,7 @@ def report(
     if y is None and Z is None:
         raise ValueError("y, Z: expected classes, samples or both, got neither")
     found = as_groups("labels", labels)
-    values: dict[str, float] = {} if y is None else scores(y, found)
+    values: dict[str, float] = {} if y is None else all_scores(y, found, "y")
     n = found.size
     caption = f"{n:,} samples in {len(np.unique(found))} clusters"
     if Z is not None:

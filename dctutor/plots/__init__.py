@@ -1,7 +1,8 @@
-"""Every figure that more than one chapter draws.
+"""Figures that several chapters draw.
 
-Functions that need one set of axes take ``ax`` and return the Axes; the others return the Figure. In a notebook,
-end the line with a semicolon, so that only the figure shows.
+Functions that need one set of axes take ``ax`` and return the Axes. The other functions return the Figure. In a
+notebook, end the line with a semicolon to show only the figure. The caller's style sheets and other Matplotlib settings
+do not change new figures, except the choice of fonts.
 """
 
 from dctutor.plots._animation import EmbeddingAnimation, embedding_animation

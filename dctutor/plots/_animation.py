@@ -12,7 +12,7 @@ import numpy as np
 from dctutor._inputs import check_table
 from dctutor._validation import check_integer, check_number
 from dctutor.plots._scatter import projector
-from dctutor.plots._style import COLOURS, as_labels, group_names
+from dctutor.plots._style import COLOURS, MAX_NAMED, as_labels, group_names
 from dctutor.snapshots import Snapshot
 
 _LEVELS = 2**16 - 1
@@ -29,14 +29,14 @@ _PAGE = """<!DOCTYPE html>
 
 @dataclass(frozen=True)
 class EmbeddingAnimation:
-    """An animation that a notebook or a page shows as it is: no kernel, no network.
+    """An animation that a notebook or a page shows without a kernel and without a network.
 
     Attributes
     ----------
     html : str
-        Fragment with its style, its script and its data.
+        Fragment of a page, with its style, its script and its data.
     n_snapshots, n_points : int
-        What it holds.
+        Numbers of snapshots, and of points per snapshot.
     """
 
     html: str = field(repr=False)
@@ -47,7 +47,7 @@ class EmbeddingAnimation:
         return self.html
 
     def save(self, path: str | Path) -> None:
-        """Write a web page of its own to `path`."""
+        """Write a complete web page to `path`."""
         Path(path).write_text(_PAGE.format(self.html), encoding="utf-8")
 
 
@@ -61,9 +61,9 @@ def embedding_animation(
 ) -> EmbeddingAnimation:
     """Animate an embedding over training.
 
-    All snapshots share one projection: above two dimensions, the first two principal components of the last
-    snapshot. Between snapshots, points move on straight lines. The animation plays once when it comes into view,
-    unless the reader asked their system for reduced motion; a button and a slider control it.
+    All snapshots share one projection. For more than two dimensions, it is the first two principal components of the
+    last snapshot. Between snapshots, points move on straight lines. The animation plays once when it comes into view,
+    unless the reader's system asks for reduced motion. A button and a slider control it.
 
     Parameters
     ----------
@@ -71,13 +71,14 @@ def embedding_animation(
         A fitted model's ``snapshots_``: objects with ``phase``, ``epoch``, ``embedding`` (m, p) and ``centers``
         (k, p) or None.
     labels : array of shape (m,), optional
-        Groups to colour, integers or names, such as ``y[model.snapshot_index_]``.
+        Groups to colour: integers or names, such as ``y[model.snapshot_index_]``. The names of more than 40 groups are
+        left out.
     label_names : sequence of str, optional
         ``label_names[label]`` is written in place of the number.
     seconds : float, default 8
         Length of the animation.
     max_points : int, default 1000
-        Above this, points at even distances are kept: a page must stay small.
+        Largest number of points, to keep the page small. If there are more, points at even distances are kept.
 
     Returns
     -------
@@ -86,10 +87,10 @@ def embedding_animation(
     Raises
     ------
     TypeError, ValueError
-        If there is no snapshot, a number is not a positive one, or snapshots or labels differ in shape.
+        If there is no snapshot, a number is not positive, or snapshots or labels differ in shape.
     """
     if not len(snapshots):
-        raise ValueError("snapshots must hold at least one snapshot; got none.")
+        raise ValueError("snapshots: expected at least one snapshot, got none")
     seconds = check_number("seconds", seconds, open_at_minimum=True)
     max_points = check_integer("max_points", max_points, minimum=1)
     clouds = [check_table(f"snapshots[{i}].embedding", s.embedding).astype(float) for i, s in enumerate(snapshots)]
@@ -97,19 +98,26 @@ def embedding_animation(
     centers = [np.empty((0, p)) if shot.centers is None else np.asarray(shot.centers, float) for shot in snapshots]
     for i, (cloud, center) in enumerate(zip(clouds, centers, strict=True)):
         if cloud.shape != (m, p):
-            raise ValueError(f"snapshots must all have shape {(m, p)}; got {cloud.shape} in snapshots[{i}].")
+            raise ValueError(
+                f"snapshots[{i}].embedding: expected shape {(m, p)}, as in the last snapshot, got {cloud.shape}"
+            )
         if center.ndim != 2 or center.shape[1] != p or not np.isfinite(center).all():
-            raise ValueError(f"snapshots[{i}].centers must be finite, of shape (k, {p}); got {center.shape}.")
+            raise ValueError(
+                f"snapshots[{i}].centers: expected finite numbers of shape (k, {p}), got shape {center.shape}"
+            )
     if labels is not None and np.shape(labels) != (m,):
         raise ValueError(
-            f"labels must have shape ({m},), that of y[model.snapshot_index_]; got shape {tuple(np.shape(labels))}."
+            f"labels: expected shape ({m},), that of y[model.snapshot_index_], got {tuple(np.shape(labels))}"
         )
     groups = np.zeros(m, dtype=int) if labels is None else as_labels("labels", labels, m)
     kept = np.unique(np.linspace(0, m - 1, min(m, max_points)).round().astype(int))
     values, members = np.unique(groups[kept], return_inverse=True)
-    names = [""] if labels is None else group_names(values, label_names)
+    names = [] if labels is None else group_names(values, label_names)
+    said = f" Groups: {', '.join(names)}." if names else ""
+    if len(names) > MAX_NAMED:  # without names, groups of one look can be one group
+        said, names, members = f" {len(names)} groups.", [], members % MAX_NAMED
 
-    pca = projector(clouds[-1])
+    pca = projector("snapshots[-1].embedding", clouds[-1])
     counts = [len(center) for center in centers]
     flat = np.concatenate([*(cloud[kept] for cloud in clouds), *centers])
     flat = flat if pca is None else pca.transform(flat)
@@ -133,10 +141,10 @@ def embedding_animation(
     }
     first, last = payload["frames"][0], payload["frames"][-1]
     summary = f"Scatter plot of {len(kept)} embedded samples that move over {len(clouds)} snapshots of the training"
-    summary += f", from {first} to {last}." + (f" Groups: {', '.join(names)}." if labels is not None else "")
+    summary += f", from {first} to {last}.{said}"
     note = "Axes: the dimensions of the embedding." if pca is None else "Axes: PC 1 and PC 2 of the last snapshot."
     template = Path(__file__).with_name("animation.html").read_text(encoding="utf-8")
-    # The data goes in last: nothing inside it can be taken for a placeholder.
+    # The data go in last, so that nothing inside them is taken for a placeholder.
     page = template.replace("@LAST@", str(len(clouds) - 1)).replace("@NOTE@", note)
     before, after = page.split("@PAYLOAD@")
     before, after = (part.replace("@SUMMARY@", html.escape(summary)) for part in (before, after))

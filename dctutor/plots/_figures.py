@@ -12,7 +12,18 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
 
 from dctutor.metrics import confusion_matrix
-from dctutor.plots._style import INK, WIDTH, as_labels, axes_or_new, figure_of, group_names, literal, style
+from dctutor.plots._style import (
+    INK,
+    MAX_NAMED,
+    WIDTH,
+    as_labels,
+    drawing_on,
+    figure_of,
+    group_names,
+    ink_of,
+    literal,
+    style,
+)
 
 _MAX_ANNOTATED = 15  # more rows or columns than this leave no room for numbers
 _LINES = ("-", "--", ":", "-.")
@@ -25,15 +36,16 @@ def confusion(
     label_names: Sequence[str] | None = None,
     ax: Axes | None = None,
 ) -> Axes:
-    """Classes against clusters, the clusters in the order that best matches the classes.
+    """Draw classes against clusters, with the clusters in the order that best matches the classes.
 
-    The matching is that of `dctutor.metrics.confusion_matrix`, which also defines clustering accuracy; its cells have a
-    frame. Clusters beyond the number of classes come last. The shade is the share of the class, the number the count.
+    The matching is that of `dctutor.metrics.confusion_matrix`, which also defines clustering accuracy. The matched
+    cells have a frame. Clusters beyond the number of classes come last. The shade shows the fraction of the class, the
+    number shows the count. Numbers are left out for more than 15 classes or clusters, names for more than 40.
 
     Parameters
     ----------
     y_true, labels : array of shape (n,)
-        Classes, and the clusters found: integers, or names.
+        Classes and clusters: integers or names.
     label_names : sequence of str, optional
         ``label_names[c]`` names class ``c``.
     ax : Axes, optional
@@ -47,47 +59,51 @@ def confusion(
     Raises
     ------
     TypeError, ValueError
-        If the lengths differ, there are no samples, or labels are of two kinds.
+        If the lengths differ, there are no samples, or labels are of several kinds.
     """
     y_true = as_labels("y_true", y_true, next(iter(np.shape(y_true)), 0))
     labels = as_labels("labels", labels, len(y_true))
     if not len(y_true):
-        raise ValueError("y_true must have at least one entry; got none.")
+        raise ValueError("y_true: expected at least one entry, got none")
     counts, classes, clusters, rows = confusion_matrix(y_true, labels)
     names = group_names(classes, label_names)
-    share = counts / counts.sum(axis=1, keepdims=True)
-    with style():
-        ax = axes_or_new(ax, min(2.0 + 0.42 * len(classes), 6.5))
-        image = ax.imshow(share, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+    fractions = counts / counts.sum(axis=1, keepdims=True)
+    with drawing_on(ax, min(2.0 + 0.42 * len(classes), 6.5)) as ax:
+        image = ax.imshow(fractions, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+        ax.grid(False)
         for column, row in enumerate(rows):
             ax.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, fill=False, edgecolor=INK, linewidth=1.5))
         if max(counts.shape) <= _MAX_ANNOTATED:
             for (row, column), count in np.ndenumerate(counts):
                 if count:
-                    colour = "white" if share[row, column] > 0.55 else INK
+                    colour = "white" if fractions[row, column] > 0.55 else INK
                     ax.text(column, row, f"{count}", ha="center", va="center", color=colour, fontsize=9)
-        ax.set_xticks(range(len(clusters)), [str(cluster) for cluster in clusters])
-        ax.set_yticks(range(len(classes)), list(map(literal, names)))
+        ax.set_xticks([])
+        ax.set_yticks([])
+        if len(clusters) <= MAX_NAMED:
+            ax.set_xticks(range(len(clusters)), [literal(cluster) for cluster in clusters])
+        if len(classes) <= MAX_NAMED:
+            ax.set_yticks(range(len(classes)), list(map(literal, names)))
         ax.set(xlabel="cluster, in the order of its class", ylabel="class")
         ax.set_title(f"{counts[rows, range(len(rows))].sum() / len(y_true):.1%} in the framed cells")
         ax.spines[:].set_visible(False)
-        figure_of(ax).colorbar(image, ax=ax, label="share of the class")
+        figure_of(ax).colorbar(image, ax=ax, label="fraction of the class")
     return ax
 
 
 def training_curves(
     history: Mapping[str, Mapping[str, Sequence[float]]], *, keys: Sequence[str] | None = None
 ) -> Figure:
-    """What each training phase recorded, one panel a table.
+    """Draw what each training phase recorded, one panel per table.
 
     Parameters
     ----------
     history : mapping of phase to mapping of column to list
-        A fitted model's ``history_``. Columns are drawn against ``epoch``; in a table called ``<phase>/refresh``,
-        the share of changed labels against ``step``. A panel gets a logarithmic axis when its values are positive
+        A fitted model's ``history_``. Columns are drawn against ``epoch``. In a table called ``<phase>/refresh``, the
+        fraction of changed labels is drawn against ``step``. A panel has a logarithmic axis if its values are positive
         and span more than a factor of 20.
     keys : sequence of str, optional
-        Columns to draw, by default all.
+        Columns to draw; by default all.
 
     Returns
     -------
@@ -96,7 +112,7 @@ def training_curves(
     Raises
     ------
     ValueError
-        If nothing is left to draw, a column does not hold numbers, or columns of a table differ in length.
+        If there is nothing to draw, a column does not hold numbers, or columns of a table differ in length.
     """
     panels = []
     for phase, table in history.items():
@@ -108,15 +124,15 @@ def training_curves(
             try:
                 np.asarray(table[key], dtype=float)
             except (TypeError, ValueError) as error:
-                raise ValueError(f"history[{phase!r}][{key!r}] must hold numbers; got {table[key]!r}.") from error
+                raise ValueError(f"history[{phase!r}][{key!r}]: expected numbers, got {table[key]!r}") from error
             if len(table[key]) != len(table[clock]):
                 raise ValueError(
-                    f"history[{phase!r}] must have columns of one length; got {len(table[clock])} entries of "
-                    f"{clock!r} and {len(table[key])} of {key!r}."
+                    f"history[{phase!r}]: expected columns of one length, got {len(table[clock])} entries of "
+                    f"{clock!r} and {len(table[key])} of {key!r}"
                 )
         panels.append((phase, clock, drawn))
     if not panels:
-        raise ValueError(f"history must have a table with 'epoch' or 'step' and a column of {keys or 'values'}.")
+        raise ValueError(f"history: expected a table with 'epoch' or 'step' and a column of {keys or 'values'}")
     ncols = min(len(panels), 2)
     nrows = -(-len(panels) // ncols)
     with style():
@@ -144,23 +160,23 @@ def _curves(ax: Axes, table: Mapping[str, Sequence[float]], clock: str, drawn: S
     ax.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
     ax.grid(alpha=0.25)
     if drawn == ["changed"]:
-        ax.set_ylabel("share of labels changed")
+        ax.set_ylabel("fraction of labels changed")
     elif len(drawn) == 1:
         ax.set_ylabel(literal(drawn[0]))
     else:
         ax.set_ylabel("loss" if "loss" in drawn else "")
         below: dict[str, Any] = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.2), "ncols": 2}
-        ax.legend(**below if len(drawn) > 3 else {})  # many curves leave no room among them
+        ax.legend(**below if len(drawn) > 3 else {})  # many curves leave no room inside the panel
 
 
 def compare(rows: Mapping[str, Mapping[str, float]], *, ax: Axes | None = None) -> Axes:
-    """Bars for the metrics of several methods, with their values.
+    """Draw the metrics of several methods as bars, with their values.
 
     Parameters
     ----------
     rows : mapping of method to mapping of metric to value
-        Methods are drawn from top to bottom; a metric that a method lacks is left out, and one that is not defined for
-        it, NaN, is said to be "undefined". Of a table with a row a method: ``table.to_dict("index")``.
+        Methods are drawn from top to bottom. A metric that a method lacks is left out. A value of NaN is written as
+        "undefined". For a pandas table with one row per method, pass ``table.to_dict("index")``.
     ax : Axes, optional
         Where to draw; by default a new figure.
 
@@ -171,23 +187,24 @@ def compare(rows: Mapping[str, Mapping[str, float]], *, ax: Axes | None = None) 
     Raises
     ------
     TypeError, ValueError
-        If there is no value to draw, or one is infinite or no number.
+        If there is no value to draw, or a value is infinite or not a number.
     """
     if not isinstance(rows, Mapping):
-        raise TypeError(f"rows must map methods to mappings of metrics to values; got {type(rows).__name__}.")
+        raise TypeError(
+            f"rows: expected a mapping of methods to mappings of metrics to values, got {type(rows).__name__}"
+        )
     for method, values in rows.items():
         if not isinstance(values, Mapping):
-            raise TypeError(f"rows[{method!r}] must map metrics to values; got {values!r}.")
+            raise TypeError(f"rows[{method!r}]: expected a mapping of metrics to values, got {values!r}")
     metrics = list(dict.fromkeys(metric for values in rows.values() for metric in values))
     if not metrics:
-        raise ValueError("rows must hold at least one method with one metric; got none.")
+        raise ValueError("rows: expected at least one method with one metric, got none")
     for method, values in rows.items():
         for metric, value in values.items():
             if not isinstance(value, Real) or np.isinf(value):
-                raise ValueError(f"rows[{method!r}][{metric!r}] must be a finite number or NaN; got {value!r}.")
+                raise ValueError(f"rows[{method!r}][{metric!r}]: expected a finite number or NaN, got {value!r}")
     thickness = 0.8 / len(metrics)
-    with style():
-        ax = axes_or_new(ax, 1.1 + len(rows) * (0.25 + 0.22 * len(metrics)))
+    with drawing_on(ax, 1.1 + len(rows) * (0.25 + 0.22 * len(metrics))) as ax:
         for i, metric in enumerate(metrics):
             present = [(y, values[metric]) for y, values in enumerate(rows.values()) if metric in values]
             places = [y - 0.4 + thickness * (i + 0.5) for y, _ in present]
@@ -203,7 +220,7 @@ def compare(rows: Mapping[str, Mapping[str, float]], *, ax: Axes | None = None) 
         if min(every, default=0) >= 0 and max(every, default=0) <= 1:
             ax.set_xlim(0, 1.08)
             ax.set_xticks(np.linspace(0, 1, 6))
-        ax.axvline(0, color=INK, linewidth=0.8)
+        ax.axvline(0, color=ink_of(ax), linewidth=0.8)
         if len(metrics) > 1:
             ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=len(metrics))
         else:

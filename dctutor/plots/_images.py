@@ -1,6 +1,8 @@
 """Grids of images."""
 
+import warnings
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -10,22 +12,25 @@ from dctutor._inputs import as_array
 from dctutor._validation import check_integer
 from dctutor.plots._style import WIDTH, literal, style
 
+_OVERSHOOT = 0.5  # decoded pixels lie outside [0, 1] by less
+
 
 def prototypes(
     images: np.ndarray, *, image_shape: tuple[int, ...], titles: Sequence[str] | None = None, ncols: int = 10
 ) -> Figure:
-    """A grid of images, such as decoded cluster centres.
+    """Draw a grid of images, such as decoded cluster centres.
 
     Parameters
     ----------
     images : array of shape (k, d) or (k, C, H, W)
-        Pixels in [0, 1]; values outside are clipped.
+        Pixels in [0, 1], or from 0 to 255 if the dtype is uint8. Values outside are clipped, with a warning if they are
+        below -0.5 or above 1.5: decoded images overshoot a little, but other values have another unit.
     image_shape : (C, H, W)
-        One channel is drawn in grey, three in colour.
+        Shape of one image. One channel is drawn in grey, three in colour.
     titles : sequence of k str, optional
         Written above the images.
     ncols : int, default 10
-        Images a row.
+        Number of images per row.
 
     Returns
     -------
@@ -33,12 +38,17 @@ def prototypes(
 
     Raises
     ------
-    ValueError
-        If the images do not have `image_shape`, or there is not one title for each.
+    TypeError, ValueError
+        If the images are not numbers or do not have `image_shape`, or there is not one title per image.
+
+    Warns
+    -----
+    UserWarning
+        If values lie far outside the range of pixels.
     """
     pictures = _pictures("images", images, image_shape)
     if titles is not None and len(titles) != len(pictures):
-        raise ValueError(f"titles must have {len(pictures)} entries, one an image; got {len(titles)}.")
+        raise ValueError(f"titles: expected {len(pictures)} entries, one per image, got {len(titles)}")
     ncols = min(check_integer("ncols", ncols, minimum=1), len(pictures))
     nrows = -(-len(pictures) // ncols)
     with style():
@@ -54,14 +64,14 @@ def prototypes(
 
 
 def image_rows(rows: Mapping[str, np.ndarray], image_shape: tuple[int, ...]) -> Figure:
-    """Rows of images with a name each, such as originals above their reconstructions.
+    """Draw rows of images with one name per row, such as originals above their reconstructions.
 
     Parameters
     ----------
     rows : mapping of str to array of shape (k, d) or (k, C, H, W)
-        Pixels in [0, 1]; all rows hold the same number of images.
+        Images, as in `prototypes`. All rows hold the same number of images.
     image_shape : (C, H, W)
-        One channel is drawn in grey, three in colour.
+        Shape of one image. One channel is drawn in grey, three in colour.
 
     Returns
     -------
@@ -69,19 +79,26 @@ def image_rows(rows: Mapping[str, np.ndarray], image_shape: tuple[int, ...]) -> 
 
     Raises
     ------
-    ValueError
-        If there are no rows, or they differ in length, or the images do not have `image_shape`.
+    TypeError, ValueError
+        If there are no rows, they differ in length, or the images are not numbers or do not have `image_shape`.
+
+    Warns
+    -----
+    UserWarning
+        If values lie far outside the range of pixels.
     """
-    pictures = {name: _pictures(f"rows[{name!r}]", images, image_shape) for name, images in rows.items()}
+    pictures = {}
+    for name, images in rows.items():
+        pictures[name] = _pictures(f"rows[{name!r}]", images, image_shape)
     lengths = {name: len(images) for name, images in pictures.items()}
     if len(set(lengths.values())) != 1:
-        raise ValueError(f"rows must hold one or more rows of as many images each; got {lengths}.")
+        raise ValueError(f"rows: expected one or more rows with equal numbers of images, got {lengths}")
     ncols = next(iter(lengths.values()))
     with style():
         cell = min(WIDTH / ncols, 1.4)
         height = len(rows) * (cell * image_shape[1] / image_shape[2] + 0.3)
         figure = plt.figure(figsize=(cell * ncols, height))
-        # A row of its own each: a long name must not push the images of its column apart.
+        # One subfigure per row: a long name must not push the images of a column apart.
         for part, (name, row) in zip(
             figure.subfigures(len(rows), 1, squeeze=False)[:, 0], pictures.items(), strict=True
         ):
@@ -92,15 +109,30 @@ def image_rows(rows: Mapping[str, np.ndarray], image_shape: tuple[int, ...]) -> 
     return figure
 
 
-def _pictures(name: str, images: np.ndarray, image_shape: tuple[int, ...]) -> np.ndarray:
-    """(k, d) or (k, C, H, W) -> (k, H, W) or (k, H, W, 3), clipped to [0, 1]."""
-    array = np.asarray(as_array(images), dtype=float)
+def _pictures(name: str, images: Any, image_shape: tuple[int, ...]) -> np.ndarray:
+    """Turn (k, d) or (k, C, H, W) into (k, H, W) or (k, H, W, 3) in [0, 1]."""
     if image_shape is None or len(image_shape) != 3 or image_shape[0] not in (1, 3):
-        raise ValueError(f"image_shape must be (C, H, W) with 1 or 3 channels; got {image_shape}.")
-    if not len(array) or array.shape[1:] not in {(int(np.prod(image_shape)),), tuple(image_shape)}:
+        raise ValueError(f"image_shape: expected (C, H, W) with 1 or 3 channels, got {image_shape}")
+    try:
+        array = np.asarray(as_array(images))
+        array = array.astype(float) if array.dtype == object else array
+    except (TypeError, ValueError, OverflowError) as error:
+        raise TypeError(f"{name}: expected an array of numbers ({error})") from error
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"{name}: expected an array of numbers, got dtype {array.dtype}")
+    if not array.ndim or not len(array) or array.shape[1:] not in {(int(np.prod(image_shape)),), tuple(image_shape)}:
         raise ValueError(
-            f"{name} must have shape (k, {int(np.prod(image_shape))}) or (k, {', '.join(map(str, image_shape))}) "
-            f"with k >= 1, as image_shape={tuple(image_shape)} says; got shape {array.shape}."
+            f"{name}: expected shape (k, {int(np.prod(image_shape))}) or (k, {', '.join(map(str, image_shape))}) "
+            f"with k >= 1, as image_shape={tuple(image_shape)} says, got shape {array.shape}"
         )
-    array = array.reshape(-1, *image_shape).clip(0, 1)
+    if array.dtype == np.uint8:
+        array = array / 255
+    elif (array < -_OVERSHOOT).any() or (array > 1 + _OVERSHOOT).any():
+        warnings.warn(
+            f"{name}: expected pixels in [0, 1], or from 0 to 255 in uint8, got {array.dtype} values from "
+            f"{np.nanmin(array):.3g} to {np.nanmax(array):.3g}. They are clipped to [0, 1]. If they go from 0 to 255, "
+            "divide them by 255; shift and scale values of another unit to [0, 1].",
+            stacklevel=3,
+        )
+    array = array.astype(float).reshape(-1, *image_shape).clip(0, 1)
     return array[:, 0] if image_shape[0] == 1 else np.moveaxis(array, 1, -1)

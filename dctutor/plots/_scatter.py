@@ -14,28 +14,28 @@ from dctutor.plots._style import (
     COLOURS,
     INK,
     MARKERS,
+    MAX_NAMED,
     as_labels,
-    axes_or_new,
+    drawing_on,
     figure_of,
     group_names,
     literal,
-    style,
 )
 
 _HALO = [effects.withStroke(linewidth=3, foreground="white")]
 _NAME: dict[str, Any] = {
     **{"textcoords": "offset points", "ha": "center", "va": "center"},
-    **{"fontsize": 10, "weight": "bold", "zorder": 4},
+    **{"fontsize": 10, "weight": "bold", "zorder": 4, "color": INK},
 }
 
 
-def projector(Z: np.ndarray) -> PCA | None:
-    """PCA to two components fitted on `Z` of shape (n, p), or None where p is 2 already."""
+def projector(name: str, Z: np.ndarray) -> PCA | None:
+    """Fit a PCA with two components to `Z` of shape (n, p); return None if p is 2 already."""
     if Z.shape[1] == 2:
         return None
     if min(Z.shape) < 2:
-        raise ValueError(f"an embedding needs at least 2 rows and 2 columns to be drawn; got shape {Z.shape}.")
-    with np.errstate(invalid="ignore"):  # equal points have no variance to take a share of
+        raise ValueError(f"{name}: expected at least 2 rows and 2 columns, got shape {Z.shape}")
+    with np.errstate(invalid="ignore"):  # equal points have no variance to take a fraction of
         return PCA(n_components=2, svd_solver="full").set_output(transform="default").fit(Z)
 
 
@@ -48,12 +48,14 @@ def embedding(
     ax: Axes | None = None,
     title: str | None = None,
 ) -> Axes:
-    """Scatter plot of an embedding, each group in its colour with its name at its median.
+    """Draw an embedding as a scatter plot, each group in its colour and with its name at its median.
+
+    For more than 40 groups, the names are left out and colours and markers repeat.
 
     Parameters
     ----------
     Z : array of shape (n, p)
-        Embedded samples, p >= 2. Above two dimensions the first two principal components are drawn, and the axes
+        Embedded samples, p >= 2. If p > 2, the first two principal components are drawn, and the labels of the axes
         say so.
     labels : array of shape (n,), optional
         Clusters or classes: integers, or names.
@@ -73,25 +75,27 @@ def embedding(
     Raises
     ------
     TypeError, ValueError
-        If the shapes do not fit together, `Z` holds NaN or no numbers, or labels are of two kinds.
+        If the shapes do not fit together, `Z` or `centers` are not finite numbers, or labels are of several kinds.
     """
     Z = check_table("Z", Z).astype(np.float64)
     if centers is not None:
         centers = check_table("centers", centers).astype(np.float64)
         if centers.shape[1] != Z.shape[1]:
-            raise ValueError(f"centers must have {Z.shape[1]} columns, as Z has; got shape {centers.shape}.")
+            raise ValueError(f"centers: expected {Z.shape[1]} columns, as in Z, got shape {centers.shape}")
     groups = np.zeros(len(Z), dtype=int) if labels is None else as_labels("labels", labels, len(Z))
-    names = [""] if labels is None else group_names(np.unique(groups), label_names)
-    pca = projector(Z)
+    values, members = np.unique(groups, return_inverse=True)
+    names = [""] if labels is None else group_names(values, label_names)
+    names = names if len(names) <= MAX_NAMED else [""] * MAX_NAMED
+    looks = members % MAX_NAMED
+    pca = projector("Z", Z)
     if pca is not None:
         Z = pca.transform(Z)
         centers = None if centers is None else pca.transform(centers)
-    with style():
-        ax = axes_or_new(ax, 4.8)
+    with drawing_on(ax, 4.8) as ax:
         texts = []
         lift = 0 if centers is None else 15  # points above the median, where a centre may lie
-        for i, (group, name) in enumerate(zip(np.unique(groups), names, strict=True)):
-            points = Z[groups == group]
+        for i, name in enumerate(names):
+            points = Z[looks == i]
             ax.scatter(
                 points[:, 0],
                 points[:, 1],
@@ -103,7 +107,7 @@ def embedding(
                 rasterized=True,
                 label=literal(name) or None,
             )
-            # The frame ties a name to its colour, also where names had to move.
+            # The frame ties a name to its colour, even if the name has moved.
             frame = {"boxstyle": "round,pad=0.15", "fc": (1, 1, 1, 0.85), "ec": COLOURS[i % len(COLOURS)], "lw": 1.5}
             if name:
                 texts.append(ax.annotate(literal(name), np.median(points, axis=0), (0, lift), bbox=frame, **_NAME))
@@ -128,6 +132,7 @@ def _spread(ax: Axes, texts: list[Annotation]) -> None:
     boxes = [text.get_window_extent().padded(figure.dpi / 24) for text in texts]
     shift = np.zeros(len(texts))
     for _ in range(60):
+        before = shift.copy()
         for i, a in enumerate(boxes):
             for j, b in enumerate(boxes[:i]):
                 gap = a.y0 + shift[i] - b.y0 - shift[j]
@@ -136,5 +141,7 @@ def _spread(ax: Axes, texts: list[Annotation]) -> None:
                     push = np.copysign(overlap / 2, gap)
                     shift[i] += push
                     shift[j] -= push
+        if (shift == before).all():
+            break
     for text, moved in zip(texts, shift * 72 / figure.dpi, strict=True):
         text.xyann = (0, text.xyann[1] + moved)

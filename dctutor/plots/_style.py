@@ -1,7 +1,7 @@
 """Colours, sizes and argument checks that all figures share."""
 
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -11,82 +11,130 @@ from matplotlib.figure import Figure
 
 from dctutor.metrics.external import as_groups
 
-# Ten colours that stay apart under the common colour-vision deficiencies, and on white as on dark grey.
+# Ten colours that stay apart under the common colour-vision deficiencies, on white and on dark grey.
 # Source: M. A. Petroff, "Accessible Color Sequences for Data Visualization", arXiv:2107.02270 (2021), table 1.
 COLOURS = (
     *("#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6"),
     *("#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd"),
 )
 MARKERS = ("o", "^", "s", "D")  # the next marker is taken when the colours start again
+MAX_NAMED = len(COLOURS) * len(MARKERS)  # more groups neither have a look of their own nor room for their names
 INK = "#1f2328"
 WIDTH = 6.5  # inches; at 11 points the text stays legible on a phone
 
+_INKED: tuple[Any, ...] = ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color")
+_BOOK: dict[str, Any] = {
+    **dict.fromkeys(("figure.facecolor", "savefig.facecolor", "axes.facecolor"), "white"),
+    **dict.fromkeys(_INKED, INK),
+    **dict.fromkeys(("font.size", "axes.labelsize", "axes.titlesize", "legend.fontsize"), 11),
+    **dict.fromkeys(("xtick.labelsize", "ytick.labelsize"), 10),
+    **dict.fromkeys(("axes.spines.top", "axes.spines.right"), False),
+    "axes.prop_cycle": plt.cycler(color=COLOURS),
+    "figure.constrained_layout.use": True,
+    "figure.dpi": 120,
+    "legend.frameon": False,
+    "lines.linewidth": 2,
+}
+# Fonts are the caller's: names in Chinese, say, need one that has their characters.
+_KEPT: tuple[Any, ...] = (
+    *("font.family", "font.serif", "font.sans-serif", "font.cursive", "font.fantasy", "font.monospace"),
+    "axes.unicode_minus",
+)
 
-def style() -> AbstractContextManager[None]:
+
+@contextmanager
+def style() -> Iterator[None]:
     """Context in which new figures look like the book's.
 
-    The background is opaque white and the ink dark, whatever style is in force: a page in dark mode then shows a
-    light card, and never dark text on a dark page.
+    Settings of the caller, such as a style sheet, LaTeX or ``image.origin``, do not reach these figures, except the
+    choice of fonts. The background is opaque white and the ink is dark. A page in dark mode then shows a light card,
+    and never dark text on a dark page.
 
     Returns
     -------
     context manager
     """
-    # Loads the backend now: one that first loads inside the context would lose, at its end, what it had set up.
+    # Loads the backend now. If it first loaded inside the context, its own settings would be lost at the end.
     plt.draw_if_interactive()
-    return plt.rc_context(
-        {
-            **dict.fromkeys(("figure.facecolor", "savefig.facecolor", "axes.facecolor"), "white"),
-            **dict.fromkeys(("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), INK),
-            **dict.fromkeys(("font.size", "axes.labelsize", "axes.titlesize", "legend.fontsize"), 11),
-            **dict.fromkeys(("xtick.labelsize", "ytick.labelsize"), 10),
-            **dict.fromkeys(("axes.spines.top", "axes.spines.right"), False),
-            "axes.prop_cycle": plt.cycler(color=COLOURS),
-            "figure.constrained_layout.use": True,
-            "figure.dpi": 120,
-            "legend.frameon": False,
-            "lines.linewidth": 2,
-        }
-    )
+    before = set(plt.get_fignums())
+    with plt.style.context(["default", {key: plt.rcParams[key] for key in _KEPT}, _BOOK]):
+        yield
+        new = set(plt.get_fignums()) - before
+        current = plt.gcf().number if new else None
+        for number in new:
+            for ax in plt.figure(number).axes:
+                _make_ticks(ax)
+        if new:
+            plt.figure(current)
 
 
-def axes_or_new(ax: Axes | None, height: float) -> Axes:
-    """`ax`, or the axes of a new figure; to be called within `style`."""
-    if ax is not None and ax.figure is None:
-        raise ValueError("ax must belong to a figure; got an Axes that was removed from its own.")
-    return plt.subplots(figsize=(WIDTH, height))[1] if ax is None else ax
+def _make_ticks(ax: Axes) -> None:
+    """Make the first ticks of `ax` under the settings in force; Matplotlib would make them in the first drawing."""
+    for axis in (ax.xaxis, ax.yaxis):
+        _ = axis.majorTicks, axis.minorTicks  # made when first read; later ticks are like them
+
+
+@contextmanager
+def drawing_on(ax: Axes | None, height: float) -> Iterator[Axes]:
+    """Context of `style` that gives `ax`, or the axes of a new figure.
+
+    Given axes keep their look. What is written on them gets the colour of their own labels.
+    """
+    if ax is None:
+        with style():
+            yield plt.subplots(figsize=(WIDTH, height))[1]
+        return
+    if ax.figure is None:
+        raise ValueError("ax: expected an Axes in a figure, got an Axes that was removed from its figure")
+    _make_ticks(ax)
+    texts = [ax.title]
+    for axis in (ax.xaxis, ax.yaxis):
+        texts += [axis.label, axis.offsetText]
+        texts += [label for tick in (*axis.majorTicks, *axis.minorTicks) for label in (tick.label1, tick.label2)]
+    for text in texts:
+        text.set_usetex(False)  # names are plain text, and "%" would begin a comment in LaTeX
+    with style():
+        plt.rcParams.update(dict.fromkeys(_INKED, ink_of(ax)))
+        yield ax
+
+
+def ink_of(ax: Axes) -> Any:
+    """Return the colour of the labels of `ax`, which stands out from its figure."""
+    return ax.xaxis.label.get_color()
 
 
 def figure_of(ax: Axes) -> Figure:
-    """The figure that `ax` lies in, also from within a subfigure."""
+    """Return the figure that `ax` lies in, even if it lies in a subfigure."""
     return ax.figure.figure
 
 
 def literal(text: object) -> str:
-    """What makes Matplotlib write `text` as it is: a dollar sign in a name begins no formula."""
-    # Not parse_math=False, which a legend does not take, and which would hold for what the caller writes there later.
+    """Escape `text`, so that Matplotlib writes it as it is: a dollar sign in a name begins no formula."""
+    # Not parse_math=False: a legend does not take it, and it would also hold for what the caller writes there later.
     return str(text).replace("$", r"\$")
 
 
 def as_labels(name: str, value: Any, n: int) -> np.ndarray:
-    """`value` as an array of shape (n,) of integers, or of what else names groups: strings, truth values."""
+    """Return `value` as an array of shape (n,) of integers, or of other names of groups: strings, truth values."""
     array = as_groups(name, value)
     if array.shape != (n,):
-        raise ValueError(f"{name} must have shape ({n},), one entry a row; got shape {array.shape}.")
-    if array.dtype.kind in "fc":
-        raise ValueError(f"{name} must be integers or names; got dtype {array.dtype}.")
-    return array
+        raise ValueError(f"{name}: expected shape ({n},), one entry per sample, got shape {array.shape}")
+    if array.dtype.kind == "f":
+        raise ValueError(f"{name}: expected integers or names, got dtype {array.dtype}")
+    return np.char.decode(array, "utf-8", "replace") if array.dtype.kind == "S" else array
 
 
 def group_names(groups: np.ndarray, label_names: Sequence[str] | None) -> list[str]:
-    """A name for each label: its entry in `label_names`, or the number itself."""
+    """Return a name for each label: its entry in `label_names`, or the label itself."""
     if label_names is None:
         return [str(group) for group in groups]
     if groups.dtype.kind not in "iu":
-        raise ValueError(f"label_names must be None where labels are no integers; got such as {str(groups[0])!r}.")
+        raise ValueError(
+            f"label_names: expected None for labels that are not integers, got labels like {str(groups[0])!r}"
+        )
     if len(groups) and (groups.min() < 0 or groups.max() >= len(label_names)):
         raise ValueError(
-            f"label_names must name the labels 0 to {groups.max()}; got {len(label_names)} names "
-            f"and labels from {groups.min()}."
+            f"label_names: expected names of the labels 0 to {groups.max()}, got {len(label_names)} names "
+            f"and labels from {groups.min()}"
         )
     return [str(label_names[group]) for group in groups]
