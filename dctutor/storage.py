@@ -1,7 +1,7 @@
 """Files written whole or not at all; tensors and facts in one of them.
 
-A model or a checkpoint is safetensors for the numbers, JSON for the rest, and a digest over both, which tells damage but
-is no signature. Nothing here unpickles, so reading a file never runs code from it.
+A model or checkpoint is safetensors for the numbers, JSON for the rest, and a digest over both, which tells damage
+but is no signature. Nothing here unpickles, so reading a file never runs code from it.
 """
 
 import hashlib

@@ -81,9 +81,9 @@ def test_a_table_of_pandas_holds_numbers_or_is_named():
     table = pd.DataFrame({"a": [0, 1, 8, 9], "b": [True, False, True, False]}).astype({"a": object})
     assert silhouette(table, [0, 0, 1, 1]) == silhouette(table.to_numpy(float), [0, 0, 1, 1])
     for column in ("wxyz", "0123"):
-        with pytest.raises(TypeError, match="Z: expected a table of numbers"):
+        with pytest.raises(TypeError, match="Z: expected a 2-D array of numbers"):
             silhouette(table.assign(b=list(column)), [0, 0, 1, 1])
-    with pytest.raises(ValueError, match="Z: expected a table of shape"):
+    with pytest.raises(ValueError, match="Z: expected a 2-D array of shape"):
         silhouette([[1, 2], [3]], [0, 1])
 
 
@@ -257,8 +257,8 @@ def test_silhouette_of_a_sample():
 @pytest.mark.parametrize(
     ("Z", "labels", "message"),
     [
-        (np.zeros(3), [0, 1, 1], r"Z: expected a table of shape \(n, p\) .* got shape \(3,\)"),
-        (np.zeros((0, 2)), [], r"Z: expected a table .* got shape \(0, 2\)"),
+        (np.zeros(3), [0, 1, 1], r"Z: expected a 2-D array of shape \(n, p\) .* got shape \(3,\)"),
+        (np.zeros((0, 2)), [], r"Z: expected a 2-D array .* got shape \(0, 2\)"),
         (np.full((3, 2), np.nan), [0, 1, 1], "Z: expected finite numbers"),
         (np.eye(3), [0, 1], r"labels: expected shape \(3,\), one entry a row of Z, got shape \(2,\)"),
     ],

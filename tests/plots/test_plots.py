@@ -93,8 +93,8 @@ def test_figures_stay_readable_under_a_dark_style():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"Z": np.zeros(4)}, "Z: expected a table"),
-        ({"Z": np.zeros((0, 2))}, "Z: expected a table"),
+        ({"Z": np.zeros(4)}, "Z: expected a 2-D array"),
+        ({"Z": np.zeros((0, 2))}, "Z: expected a 2-D array"),
         ({"Z": np.full((3, 2), np.nan)}, "Z: expected finite"),
         ({"Z": np.zeros((3, 1))}, "at least 2 rows and 2 columns"),
         ({"Z": np.eye(3), "labels": [0, 1]}, r"labels must have shape \(3,\)"),
