@@ -1,11 +1,19 @@
+import hashlib
+import json
 import os
 import random
+import re
+import signal
+import subprocess
+import sys
+from functools import partial
 
 import pytest
 import safetensors.torch
 import torch
 
-from dctutor.storage import FileFormatError, read_file, write_file
+from dctutor import storage
+from dctutor.storage import FileFormatError, check_writable, read_file, write_file, write_text
 
 TENSORS = {
     "weights": torch.randn(5, 3, generator=torch.Generator().manual_seed(0)),
@@ -149,7 +157,7 @@ def test_a_file_that_may_not_be_read_is_not_called_damaged(path, monkeypatch):
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr("pathlib.Path.open", refuse)
-    with pytest.raises(PermissionError):
+    with pytest.raises(PermissionError, match=r"^path: '.*file' cannot be read \(Permission denied\)"):
         read_file(path)
 
 
@@ -181,3 +189,206 @@ def test_a_link_that_leads_to_no_folder(tmp_path):
     (tmp_path / "link").symlink_to("nowhere/file")
     with pytest.raises(FileNotFoundError, match=r"path: there is no folder .*nowhere"):
         write_file(tmp_path / "link", TENSORS, {})
+
+
+# Facts that match their checksum, as someone may write them on purpose.
+HOSTILE_FACTS = {
+    "no JSON": "{",
+    "deep JSON": "[" * 200_000,
+    "a long integer": "9" * 10_000,
+    "a list": "[1]",
+    "a number": "3.0",
+    "nothing": "null",
+    "empty": "",
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE_FACTS)
+def test_hostile_facts(tmp_path, name):
+    text = HOSTILE_FACTS[name]
+    metadata = {"facts": text, "sha256": hashlib.sha256(text.encode()).hexdigest()}
+    safetensors.torch.save_file({}, tmp_path / "hostile", metadata=metadata)
+    with pytest.raises(FileFormatError, match=r"^path: '.*hostile' is "):
+        read_file(tmp_path / "hostile")
+
+
+HOSTILE_HEADERS = {
+    "a type without a name in PyTorch": {"a": {"dtype": "F8_E8M0", "shape": [2], "data_offsets": [0, 2]}},
+    "half a byte": {"a": {"dtype": "F4", "shape": [4], "data_offsets": [0, 2]}},
+    "no rows of many columns": {"a": {"dtype": "U8", "shape": [0, 2**62, 2**62], "data_offsets": [0, 0]}},
+    "another length": {"a": {"dtype": "U8", "shape": [2**40], "data_offsets": [0, 2**40]}},
+    "a negative size": {"a": {"dtype": "U8", "shape": [-2], "data_offsets": [0, 2]}},
+    "no tensors": [],
+    "metadata of numbers": {"__metadata__": {"facts": 1, "sha256": 2}},
+    "metadata of nothing": {"__metadata__": None},
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE_HEADERS)
+def test_hostile_headers(tmp_path, name):
+    header = json.dumps(HOSTILE_HEADERS[name]).encode()
+    (tmp_path / "hostile").write_bytes(len(header).to_bytes(8, "little") + header + b"ab")
+    with pytest.raises(FileFormatError, match=r"^path: '.*hostile' is "):
+        read_file(tmp_path / "hostile")
+
+
+def test_a_header_longer_than_its_file(tmp_path):
+    (tmp_path / "hostile").write_bytes((2**63).to_bytes(8, "little") + b"{}")
+    with pytest.raises(FileFormatError, match="cut short"):
+        read_file(tmp_path / "hostile")
+
+
+def test_the_numbers_are_those_that_the_checksum_is_of(path, monkeypatch):
+    """Another process may write into the file, in place, at the moment when the checksum is taken."""
+    whole, sha256 = path.read_bytes(), hashlib.sha256
+
+    def overwrite(*arguments):
+        with path.open("r+b") as file:
+            file.seek(-60, 2)
+            file.write(b"\xff" * 60)
+        return sha256(*arguments)
+
+    monkeypatch.setattr(storage.hashlib, "sha256", overwrite)
+    tensors, facts = read_file(path)
+    assert path.read_bytes() != whole and facts == FACTS
+    assert all(torch.equal(tensors[name], tensor) for name, tensor in TENSORS.items())
+
+
+def begin_to_write(path, ending):
+    """Start a process that does something between writing the temporary file and giving it its name."""
+    code = (
+        "import os, signal, sys, time; from pathlib import Path; from dctutor.storage import write_text\n"
+        f"def end(*_):\n    print('written', flush=True)\n    {ending}\n"
+        "Path.replace = end\n"
+        "write_text(sys.argv[1], 'the child')"
+    )
+    child = subprocess.Popen([sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE)
+    assert child.stdout.read(7) == b"written"
+    return child
+
+
+def test_the_next_write_removes_what_a_killed_process_left(tmp_path):
+    path, other = tmp_path / "file", tmp_path / "file2"
+    for target in (path, path, other):
+        child = begin_to_write(target, "os.kill(os.getpid(), signal.SIGKILL)")
+        assert child.wait() == -signal.SIGKILL
+        child.stdout.close()
+    left = sorted(tmp_path.iterdir())
+    assert len(left) >= 2 and all(entry.name.startswith(".file") for entry in left)
+    write_file(path, TENSORS, {})
+    (of_other,) = set(tmp_path.iterdir()) - {path}  # that one is the next write's of the other file
+    assert of_other.name.startswith(".file2.tmp-")
+    write_text(other, "whole")
+    assert set(tmp_path.iterdir()) == {path, other}
+
+
+def test_what_a_living_process_writes_stays(tmp_path):
+    path = tmp_path / "file"
+    child = begin_to_write(path, "time.sleep(1000)")
+    try:
+        write_text(path, "the parent")
+        (temporary,) = set(tmp_path.iterdir()) - {path}
+        assert temporary.read_text() == "the child" and f"-{child.pid}-" in temporary.name
+    finally:
+        child.kill()
+        child.communicate()
+    write_text(path, "again")
+    assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
+
+
+def test_two_writes_of_one_process_do_not_disturb_each_other(tmp_path, monkeypatch):
+    path, fsync = tmp_path / "file", os.fsync
+
+    def write_within(descriptor):
+        monkeypatch.setattr(os, "fsync", fsync)
+        write_text(path, "the second")
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", write_within)
+    write_text(path, "the first")
+    assert path.read_text() == "the first" and list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o444, 0o777])
+def test_a_file_written_again_keeps_its_mode(path, mode):
+    path.chmod(mode)
+    write_file(path, TENSORS, {})
+    assert path.stat().st_mode & 0o777 == mode
+    write_text(path, "text")
+    assert path.stat().st_mode & 0o777 == mode and path.read_text() == "text"
+
+
+def test_text_is_written_as_it_is(tmp_path):
+    text = "é 😀\r\nno end"
+    write_text(tmp_path / "text", text)
+    assert (tmp_path / "text").read_bytes() == text.encode("utf-8")
+    with pytest.raises(UnicodeEncodeError):
+        write_text(tmp_path / "text", "\ud800")
+    assert (tmp_path / "text").read_bytes() == text.encode("utf-8") and len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_trial_leaves_no_trace(path):
+    before = path.read_bytes(), path.stat().st_mtime_ns
+    check_writable(path)
+    check_writable(path.parent / "new")
+    assert (path.read_bytes(), path.stat().st_mtime_ns) == before and list(path.parent.iterdir()) == [path]
+
+
+WRITERS = {
+    "file": lambda path, **named: write_file(path, TENSORS, {}, **named),
+    "text": lambda path, **named: write_text(path, "text", **named),
+    "trial": check_writable,
+}
+
+
+@pytest.mark.parametrize("writer", WRITERS)
+@pytest.mark.parametrize("argument", ["path", "checkpoint"])
+def test_a_full_disk_is_told_of_the_file_that_was_asked_for(path, monkeypatch, writer, argument):
+    before = path.read_bytes()
+    monkeypatch.setattr(os, "fsync", raise_full)
+    named = {} if argument == "path" else {"argument": argument}
+    expected = re.escape(f"{argument}: {str(path)!r} cannot be written (No space left on device)")
+    with pytest.raises(OSError, match=f"^{expected}$") as caught:
+        WRITERS[writer](path, **named)
+    assert caught.value.errno == 28
+    assert path.read_bytes() == before and list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("writer", WRITERS)
+def test_what_cannot_be_written_is_named(tmp_path, monkeypatch, writer):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "loop").symlink_to("loop")
+    write = partial(WRITERS[writer], argument="checkpoint")
+    for place, error, message in (
+        ("loop", OSError, "cannot be written"),
+        ("a" * 300, OSError, "cannot be written"),
+        ("a\0b", ValueError, "expected the path of a file"),
+        (5, TypeError, "expected the path of a file, got 5"),
+        (b"bytes", TypeError, "expected the path of a file, got b'bytes'"),
+        ("nowhere/file", FileNotFoundError, "there is no folder"),
+        ("loop/file", OSError, ""),
+    ):
+        with pytest.raises(error, match=f"^checkpoint: .*{message}"):
+            write(place)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["loop"]
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="the superuser may write everywhere")
+def test_a_folder_that_may_not_be_written_to(tmp_path):
+    tmp_path.chmod(0o555)
+    with pytest.raises(PermissionError, match=r"^path: '.*file' cannot be written \(Permission denied\)"):
+        write_file(tmp_path / "file", TENSORS, {})
+    tmp_path.chmod(0o755)
+
+
+def test_what_cannot_be_read_is_named(tmp_path):
+    (tmp_path / "loop").symlink_to("loop")
+    for place, error in (
+        (tmp_path / "loop", FileNotFoundError),
+        (tmp_path, FileNotFoundError),
+        (tmp_path / "a\0b", FileNotFoundError),
+        (tmp_path / ("a" * 300), OSError),
+        (5, TypeError),
+    ):
+        with pytest.raises(error, match=r"^checkpoint: "):
+            read_file(place, argument="checkpoint")

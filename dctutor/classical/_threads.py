@@ -4,14 +4,15 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 __all__ = ["one_thread"]
 
 
 _lock = threading.Lock()
-_limits: list[threadpool_limits] = []  # of the blocks now open; the first knows how many threads there were
+_limits: list[Any] = []  # of the blocks now open; the first knows how many threads there were
 
 
 def _after_fork() -> None:
@@ -30,9 +31,11 @@ def one_thread() -> Iterator[None]:
     With more threads, the order in which sums are added differs from run to run. The number of BLAS threads belongs to
     the process: the first block to begin sets it, the last to end restores it. That of OpenMP belongs to each thread.
     """
-    with threadpool_limits(limits=1, user_api="openmp"):
+    libraries = ThreadpoolController()
+    # Selected: what is told to limit one kind restores the numbers of all that it knows.
+    with libraries.select(user_api="openmp").limit(limits=1):
         with _lock:
-            _limits.append(threadpool_limits(limits=1, user_api="blas"))
+            _limits.append(libraries.select(user_api="blas").limit(limits=1))
         try:
             yield
         finally:

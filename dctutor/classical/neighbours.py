@@ -107,9 +107,10 @@ def neighbour_graph(
     norms = torch.linalg.vector_norm(centred, dim=1).square()
     index = torch.empty(n, n_neighbors, dtype=torch.long, device=x.device)
     squared = torch.empty(n, n_neighbors, dtype=x.dtype, device=x.device)
+    block = torch.empty(min(block_size, n), n, dtype=centred.dtype, device=x.device)
     for rows in torch.arange(n, device=x.device).split(block_size):
         # |a|^2 is the same along a row and changes no order.
-        distance = torch.addmm(norms, centred[rows], centred.T, alpha=-2)
+        distance = torch.addmm(norms, centred[rows], centred.T, alpha=-2, out=block[: len(rows)])
         distance[torch.arange(len(rows), device=x.device), rows] = torch.inf
         found = distance.topk(n_neighbors, largest=False).indices
         # Those few once more as differences, to the last digit.

@@ -127,5 +127,5 @@ def test_what_is_no_table_of_numbers_is_refused(value, error):
         lambda: spectral_labels(value, 1, 0),
         lambda: cluster_subspaces(value, [0, 0], 1, 1),
     ):
-        with pytest.raises(error, match=r"^(C|affinity|z): expected (a table|finite)"):
+        with pytest.raises(error, match=r"^(C|affinity|z): expected (a 2-D array|finite)"):
             call()
