@@ -2,18 +2,29 @@
 
 ``@pytest.mark.full_data("mnist", "hapt")`` names the sets a test reads; without arguments it reads all.
 A machine that lacks one leaves those tests out and says so at the end.
+
+Every test computes on one thread, and so does every process that it starts: a batch of 32 x 16 does not pay for the
+barriers of several, and the processors are taken by pytest-xdist's workers.
 """
 
+import os
 import sys
 from pathlib import Path
 
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+os.environ.update(dict.fromkeys(THREADS, "1"))  # before torch is imported; processes that tests start inherit it
+
 import pytest
+import torch
+from threadpoolctl import threadpool_limits
 
 from dctutor.datasets._catalog import ENTRIES
 from dctutor.datasets._fetch import data_folder, missing_files
 
 DOWNLOADED = tuple(name for name, entry in ENTRIES.items() if entry.folder is not None)
 LEFT_OUT = pytest.StashKey[int]()
+torch.set_num_threads(1)
+threadpool_limits(1)  # a plugin of pytest has imported NumPy already
 sys.path.insert(0, str(Path(__file__).parent.parent / "book" / "api"))  # the method of one's own that a page shows
 
 
