@@ -5,8 +5,8 @@ BIN := $(VENV)/bin
 BOOK := _build/html/index.html
 # What the checks read; the notebooks' code included.
 SOURCES := dctutor scripts tests notebooks book/_ext
-# One worker per processor; the book is built by one of them.
-PYTEST := $(BIN)/pytest -n auto --dist loadgroup
+# One worker per processor. Each has tests that stand together, so that a page or a fitted model serves several.
+PYTEST := $(BIN)/pytest -n auto --dist worksteal
 
 .PHONY: book lint check test notebooks serve bench dist colab clean
 

@@ -18,8 +18,7 @@ from playwright.sync_api import Page
 import dctutor
 from dctutor.methods import taxonomy
 
-# One worker builds the book and opens its pages.
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("book")]
+pytestmark = pytest.mark.slow
 
 TOC = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
 
