@@ -5,8 +5,10 @@ BIN := $(VENV)/bin
 BOOK := _build/html/index.html
 # What the checks read; the notebooks' code included.
 SOURCES := dctutor scripts tests notebooks book/_ext
+# One worker per processor. Each has tests that stand together, so that a page or a fitted model serves several.
+PYTEST := $(BIN)/pytest -n auto --dist worksteal
 
-.PHONY: book test notebooks serve bench dist colab clean
+.PHONY: book lint check test notebooks serve bench dist colab clean
 
 # Rebuilt whenever a pin or a dependency changes.
 $(BIN)/.installed: pyproject.toml constraints.txt
@@ -18,11 +20,17 @@ book: $(BIN)/.installed
 	$(BIN)/jupyter-book build . --warningiserror --keep-going
 	@echo "The book is at $(CURDIR)/$(BOOK)"
 
-test: $(BIN)/.installed
+lint: $(BIN)/.installed
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/mypy
-	$(BIN)/pytest
+
+# What is quick; `make test` is everything.
+check: lint
+	$(PYTEST) -m "not slow"
+
+test: lint
+	$(PYTEST)
 	$(BIN)/pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=900 notebooks
 
 notebooks: $(BIN)/.installed

@@ -2,23 +2,40 @@
 
 ``@pytest.mark.full_data("mnist", "hapt")`` names the sets a test reads; without arguments it reads all.
 A machine that lacks one leaves those tests out and says so at the end.
+
+The marker ``slow`` is for what ``make check`` leaves out.
+
+Every test computes on one thread, and so does every process that it starts: a batch of 32 x 16 does not pay for the
+barriers of several, and the processors are taken by pytest-xdist's workers.
 """
 
+import os
+import subprocess
 import sys
 from pathlib import Path
 
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+os.environ.update(dict.fromkeys(THREADS, "1"))  # before torch is imported; processes that tests start inherit it
+
 import pytest
+import torch
+from filelock import FileLock
+from threadpoolctl import threadpool_limits
 
 from dctutor.datasets._catalog import ENTRIES
 from dctutor.datasets._fetch import data_folder, missing_files
 
 DOWNLOADED = tuple(name for name, entry in ENTRIES.items() if entry.folder is not None)
 LEFT_OUT = pytest.StashKey[int]()
-sys.path.insert(0, str(Path(__file__).parent.parent / "book" / "api"))  # the method of one's own that a page shows
+torch.set_num_threads(1)
+threadpool_limits(1)  # a plugin of pytest has imported NumPy already
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "book" / "api"))  # the method of one's own that a page shows
 
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "full_data(*names): reads the named downloaded data sets, or all of them")
+    config.addinivalue_line("markers", "slow: takes more than a few seconds; left out by make check")
 
 
 def pytest_collection_modifyitems(config, items):
@@ -43,3 +60,47 @@ def pytest_terminal_summary(terminalreporter, config):
             f"To run them, call dctutor.datasets.load_dataset on {', '.join(DOWNLOADED)} once with a "
             "network, or point DCTUTOR_DATA to a folder that holds them."
         )
+
+
+@pytest.fixture(scope="session")
+def make_once(tmp_path_factory):
+    """Fill a folder once for all workers: ``make_once(name, fill)`` calls ``fill(folder)`` if nobody has yet."""
+    home = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        home = home.parent  # each worker has a folder of its own in it
+
+    def make(name, fill):
+        folder, done = home / name, home / f"{name}.done"
+        with FileLock(home / f"{name}.lock"):
+            if not done.exists():
+                folder.mkdir(exist_ok=True)
+                fill(folder)
+                done.touch()
+        return folder
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def built(make_once):
+    """The wheel and the source archive that it is made from."""
+
+    def build(folder):
+        command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", folder, ROOT]
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    folder = make_once("dist", build)
+    (wheel,), (sdist,) = folder.glob("*.whl"), folder.glob("*.tar.gz")
+    return wheel, sdist
+
+
+@pytest.fixture(scope="session")
+def installed_wheel(built, make_once):
+    """A folder that holds dctutor as the wheel installs it, and nothing else."""
+
+    def install(folder):
+        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--target", folder]
+        subprocess.run([*pip, built[0]], check=True, capture_output=True)
+
+    return make_once("site", install)

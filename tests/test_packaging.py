@@ -16,15 +16,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 
 
-@pytest.fixture(scope="module")
-def built(tmp_path_factory):
-    """The source archive, and the wheel that is made from it."""
-    folder = tmp_path_factory.mktemp("dist")
-    build = [sys.executable, "-m", "build", "--no-isolation", "--outdir", folder, ROOT]
-    done = subprocess.run(build, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
-    (wheel,), (sdist,) = folder.glob("*.whl"), folder.glob("*.tar.gz")
-    return wheel, sdist
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -99,11 +91,7 @@ def test_citations_name_this_version():
     assert f"version = {{{version}}}" in (ROOT / "book" / "intro.md").read_text(encoding="utf-8")
 
 
-def test_installed_wheel_works_in_an_empty_folder(built, tmp_path):
-    site, empty = tmp_path / "site", tmp_path / "empty"
-    empty.mkdir()
-    install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--target", site, built[0]]
-    subprocess.run(install, check=True, capture_output=True)
+def test_installed_wheel_works_in_an_empty_folder(built, installed_wheel, tmp_path):
     code = """
 import json, dctutor
 from dctutor import DEC, load_dataset
@@ -114,9 +102,9 @@ dec.save("model")
 again = dctutor.DeepClusterer.load("model").predict(data.X)
 print(json.dumps([dctutor.__file__, dctutor.__version__, data.X.shape, bool((labels == again).all())]))
 """
-    environment = {**os.environ, "PYTHONPATH": str(site)}
-    done = subprocess.run([sys.executable, "-c", code], cwd=empty, env=environment, capture_output=True, text=True)
+    environment = {**os.environ, "PYTHONPATH": str(installed_wheel)}
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     file, version, shape, same = json.loads(done.stdout.splitlines()[-1])
-    assert Path(file).is_relative_to(site) and shape == [1000, 784] and same
+    assert Path(file).is_relative_to(installed_wheel) and shape == [1000, 784] and same
     assert f"-{version}-" in built[0].name

@@ -18,12 +18,18 @@ sys.path.insert(0, str(ROOT / "book" / "_ext"))
 
 
 @pytest.fixture(scope="session")
-def html() -> Path:
+def html(make_once: Callable) -> Path:
     """Build the book as `make book` does; a warning fails the build."""
-    command = [Path(sys.executable).with_name("jupyter-book"), "build", "-W", "--keep-going", ROOT]
-    built = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
-    if built.returncode:
-        output = (built.stdout + built.stderr).splitlines()
+
+    def build(folder: Path) -> None:
+        command = [Path(sys.executable).with_name("jupyter-book"), "build", "-W", "--keep-going", ROOT]
+        built = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT)
+        if built.returncode:
+            (folder / "output").write_text(built.stdout, encoding="utf-8")
+
+    failure = make_once("book", build) / "output"
+    if failure.exists():
+        output = failure.read_text(encoding="utf-8").splitlines()
         lines = [line for line in output if "WARNING" in line or "ERROR" in line] or output[-30:]
         pytest.fail("\n".join(["`make book` would fail:", *lines]), pytrace=False)
     return ROOT / "_build" / "html"

@@ -18,6 +18,8 @@ from playwright.sync_api import Page
 import dctutor
 from dctutor.methods import taxonomy
 
+pytestmark = pytest.mark.slow
+
 TOC = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
 
 

@@ -1,16 +1,14 @@
 """The tables of measured runs are made from files."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from book_pages import ROOT
 from bs4 import BeautifulSoup
 from results_table import difference, duration, summarise
+from sphinx.cmd.build import main as sphinx
 from verdicts import judge
 
 
@@ -57,8 +55,7 @@ def render(tmp_path: Path):
         for number, run in enumerate(runs):
             (source / "results" / f"{number}.json").write_text(json.dumps(run), encoding="utf-8")
         out = tmp_path / "out"
-        environment = os.environ | {"PYTHONPATH": str(ROOT / "book" / "_ext")}
-        subprocess.run([sys.executable, "-m", "sphinx", "-Wq", source, out], env=environment, check=True)
+        assert sphinx(["-Wq", str(source), str(out)]) == 0
         return BeautifulSoup((out / "index.html").read_text(encoding="utf-8"), "html.parser")
 
     return build

@@ -15,34 +15,46 @@ from small_fits import METHODS, PRETRAINED, blobs, small
 
 from dctutor.metrics import clustering_accuracy
 
+# Reads the names of methods, one per line, and answers each with a line of results.
 CODE = """
 import json, sys
 from sklearn.utils.estimator_checks import check_estimator
 from own_method import ShallowAutoencoder
 from small_fits import METHODS, small
 
-method = next(method for method in [*METHODS, ShallowAutoencoder] if method.__name__ == sys.argv[1])
+methods = {method.__name__: method for method in [*METHODS, ShallowAutoencoder]}
 settings = {"n_clusters": 10, "pretrain_epochs": 10, "tol": 1e-3, "batch_size": 256, "random_state": None}
-known = method().get_params()
-estimator = small(method, **{name: value for name, value in settings.items() if name in known})
-results = check_estimator(estimator, legacy=True, on_skip=None, on_fail=None)
-rows = [(r["check_name"], r["status"], str(r["exception"])) for r in results]
-print(json.dumps(rows))
+for line in sys.stdin:
+    method = methods[line.strip()]
+    known = method().get_params()
+    estimator = small(method, **{name: value for name, value in settings.items() if name in known})
+    results = check_estimator(estimator, legacy=True, on_skip=None, on_fail=None)
+    print(json.dumps([(r["check_name"], r["status"], str(r["exception"])) for r in results]), flush=True)
 """
 
 
-# The last one is what the page of the estimator shows as a method of one's own.
-@pytest.mark.parametrize("method", [*METHODS, ShallowAutoencoder], ids=lambda method: method.__name__)
-def test_check_estimator(method):
+@pytest.fixture(scope="module")
+def check():
+    """Put a method through the checks, in a process that has imported what they need."""
     environment = {**os.environ, "SCIPY_ARRAY_API": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", CODE, method.__name__],
-        env=environment,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    results = json.loads(done.stdout.splitlines()[-1])
+    command = [sys.executable, "-W", "ignore", "-c", CODE]
+    with subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
+
+        def ask(method):
+            print(method.__name__, file=child.stdin, flush=True)
+            answer = child.stdout.readline()
+            assert answer, f"the checks of {method.__name__} ended their process"
+            return json.loads(answer)
+
+        yield ask
+        child.stdin.close()
+
+
+# The last one is what the page of the estimator shows as a method of one's own.
+@pytest.mark.slow
+@pytest.mark.parametrize("method", [*METHODS, ShallowAutoencoder], ids=lambda method: method.__name__)
+def test_check_estimator(check, method):
+    results = check(method)
     assert len(results) > 40
     assert [row for row in results if row[1] != "passed"] == []
 

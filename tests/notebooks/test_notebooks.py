@@ -3,8 +3,6 @@
 nbval, called by ``make test``, runs the same notebooks under their default profile and compares marked outputs.
 """
 
-import subprocess
-import sys
 from pathlib import Path
 
 import nbformat
@@ -23,17 +21,6 @@ def chapter_id(path):
     return str(path.relative_to(ROOT / "notebooks").with_suffix(""))
 
 
-@pytest.fixture(scope="session")
-def installed_wheel(tmp_path_factory):
-    """A folder that holds dctutor as the wheel installs it, and nothing else."""
-    folder = tmp_path_factory.mktemp("wheel")
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--target", folder / "site"]
-    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder, ROOT]
-    subprocess.run(build, check=True, capture_output=True)
-    subprocess.run([*pip, *folder.glob("*.whl")], check=True, capture_output=True)
-    return folder / "site"
-
-
 @pytest.fixture(params=CHAPTERS, ids=chapter_id)
 def chapter(request):
     return request.param
@@ -43,6 +30,7 @@ def test_there_are_chapters():
     assert CHAPTERS
 
 
+@pytest.mark.slow
 def test_runs_alone_with_the_wheel_as_its_only_dctutor(chapter, installed_wheel, tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(installed_wheel))
     monkeypatch.setenv("DCTUTOR_DATA", str(tmp_path / "nothing"))
