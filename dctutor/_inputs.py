@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -33,11 +32,12 @@ def check_table(name: str, value: Any) -> NDArray[np.floating]:
             f"{name}: expected a 2-D array of shape (n, p), got rows of several lengths ({error})"
         ) from error
     if table.dtype.kind == "O" and not any(isinstance(entry, str) for entry in table.flat):
-        with suppress(TypeError, ValueError):
-            try:
-                table = table.astype(np.float64)  # a data frame whose columns differ in type
-            except OverflowError as error:
-                raise ValueError(f"{name}: expected numbers that a float can hold, got a larger one") from error
+        try:
+            table = table.astype(np.float64)  # a data frame whose columns differ in type
+        except OverflowError as error:
+            raise ValueError(f"{name}: expected numbers that a float can hold, got a larger one") from error
+        except (TypeError, ValueError):
+            pass  # said below
     if table.dtype.kind not in "biuf":
         raise TypeError(f"{name}: expected a 2-D array of numbers, got dtype {table.dtype}")
     if table.ndim != 2 or 0 in table.shape:

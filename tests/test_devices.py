@@ -1,3 +1,7 @@
+import os
+import subprocess
+import sys
+
 import pytest
 import torch
 
@@ -72,3 +76,43 @@ def test_bad_precision(precision):
 def test_tensors_are_made_on_the_cpu_whatever_the_default_device():
     with torch.device("cuda"), plain_modes():
         assert torch.zeros(1).device.type == "cpu"
+
+
+FORK = """
+import os, signal
+import numpy as np, torch
+from dctutor import DEC
+
+torch.set_num_threads(2)
+X = np.random.default_rng(0).normal(size=(1000, 40))
+settings = dict(n_clusters=3, widths=(100, 3), layerwise_epochs=0, pretrain_epochs=1, epochs=1, device="cpu")
+model = DEC(**settings, verbose=False, random_state=0).fit(X)
+torch.randn(300, 300) @ torch.randn(300, 300)
+assert torch.get_num_threads() == 2
+read, write = os.pipe()
+child = os.fork()
+if not child:
+    signal.alarm(200)  # instead of waiting for ever
+    again = DEC(**settings, verbose=False, random_state=0).fit(X)
+    os.write(write, model.predict(X).astype(np.uint8).tobytes() + bytes([len(set(again.labels_))]))
+    os._exit(0)
+os.close(write)
+with os.fdopen(read, "rb") as answer:
+    found = answer.read()
+assert os.waitpid(child, 0)[1] == 0, "the child did not answer"
+assert (np.frombuffer(found[:-1], np.uint8) == model.predict(X)).all() and 0 < found[-1] <= 3
+assert torch.get_num_threads() == 2
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="a platform without fork")
+def test_a_forked_child_predicts_and_fits_after_its_parent_used_several_threads():
+    code = "import warnings; warnings.simplefilter('ignore')\n" + FORK
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | {"OMP_NUM_THREADS": "2"},
+        capture_output=True,
+        text=True,
+        timeout=500,
+    )
+    assert done.returncode == 0, done.stderr
