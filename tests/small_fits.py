@@ -17,6 +17,9 @@ FORKS.set_forkserver_preload(["dctutor.methods", "dctutor.experiments", "torch._
 
 METHODS = [getattr(methods, name) for name in methods.__all__]
 PRETRAINED = [method for method in METHODS if issubclass(method, PretrainedClusterer)]
+# A target that moves during training, all samples in one batch and labels of the method's own, weights that are
+# averaged at the end: what shared code has to get right for these, it gets right for all.
+UNLIKE = [methods.DEC, methods.DSCNet, methods.AECM]
 SMALL = {
     "n_clusters": 3,
     "widths": (16, 3),
