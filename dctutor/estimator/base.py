@@ -249,7 +249,7 @@ class DeepClusterer(Saved, Fitted, ABC):
         centers = getattr(head, "centers", None) if trained.centers is None else trained.centers
         centers = weighted_means(embedding, assigned) if centers is None else centers.detach().float().cpu()
         loop.check_finite(embedding=embedding, centers=centers)
-        self.cluster_centers_ = np.array(centers)
+        self.cluster_centers_ = centers.numpy().copy()
         self.history_, self.snapshots_, self.n_iter_ = loop.history, loop.snapshots, loop.epoch
         labels = assigned.argmax(1) if trained.labels is None else torch.as_tensor(trained.labels)
         self.labels_ = labels.cpu().numpy().astype(np.int64)

@@ -10,7 +10,6 @@ from dctutor.classical import kmeans, kmeans_labels, nearest, ward, weighted_mea
 from dctutor.metrics import clustering_accuracy
 
 X, TRUTH = blobs(120)
-X = X.astype(np.float64)  # as a user may have it
 
 
 def seeded(seed=0):
