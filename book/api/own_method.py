@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 
 import torch
-from sklearn.cluster import KMeans
 
 from dctutor import DeepClusterer
 from dctutor.architectures import Autoencoder
+from dctutor.classical import kmeans
+from dctutor.estimator import Count, Trained
 from dctutor.losses import reconstruction
 
 
@@ -14,15 +15,8 @@ from dctutor.losses import reconstruction
 class ShallowAutoencoder(DeepClusterer):
     """An autoencoder of one hidden layer, then k-means on its codes."""
 
-    width: int = 10
-    epochs: int = 20
-
-    def _check_params(self):
-        super()._check_params()
-        for name in ("width", "epochs"):
-            value = getattr(self, name)
-            if not isinstance(value, int) or value < 1:
-                raise ValueError(f"{name}: expected a positive integer, got {value!r}")
+    width: Count = 10  # a positive integer: `fit` checks it
+    epochs: Count = 20
 
     def _build_network(self, n_features):
         return Autoencoder(n_features, (self.width,))
@@ -33,7 +27,7 @@ class ShallowAutoencoder(DeepClusterer):
         loop.watch(network.encode)  # goes into snapshots
         optimizer = loop.adam(network.parameters(), learning_rate=0.001)
 
-        def step(index):  # the numbers of a batch's samples
+        def step(index):  # indices of the samples of one batch
             x = loop.x[index]
             loss = reconstruction(x, network(x))
             loop.minimize(loss, optimizer)
@@ -46,6 +40,6 @@ class ShallowAutoencoder(DeepClusterer):
             epochs=self.epochs,
             batch_size=self.batch_size,
         )
-        codes = loop.map(network.encode).cpu().numpy()
-        kmeans = KMeans(self.n_clusters, n_init=10, random_state=loop.seed)
-        return network, torch.from_numpy(kmeans.fit(codes).cluster_centers_)
+        codes = loop.map(network.encode)
+        centers = kmeans(codes, self.n_clusters, loop.generator)
+        return Trained(network, centers=torch.from_numpy(centers))

@@ -40,5 +40,6 @@ def kmeans_labels(z: Tensor, n_clusters: int, generator: torch.Generator) -> tup
 
 def nearest(z: Tensor, centers: Tensor) -> Tensor:
     """Cluster of each embedded sample: (n, p) and (k, p) to (n,)."""
-    # Not by the expanded square, which loses all digits where codes lie far from 0 beside their spread.
-    return torch.cdist(z, centers, compute_mode="donot_use_mm_for_euclid_dist").argmin(1)
+    dtype = torch.promote_types(z.dtype, centers.dtype)
+    # Not by the expanded square, which loses all digits if codes lie far from 0 compared with their spread.
+    return torch.cdist(z.to(dtype), centers.to(dtype), compute_mode="donot_use_mm_for_euclid_dist").argmin(1)

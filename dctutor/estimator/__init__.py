@@ -14,10 +14,12 @@ from dctutor.estimator.parameters import (
 )
 from dctutor.estimator.pretrained import PretrainedClusterer
 from dctutor.estimator.scaling import Scaling
+from dctutor.storage import FileFormatError
 
 __all__ = [
     "Count",
     "DeepClusterer",
+    "FileFormatError",
     "Fraction",
     "NonNegative",
     "Positive",

@@ -49,9 +49,12 @@ def reconstruction(
 
 
 def layerwise_reconstruction(
-    clean: Sequence[Float[Tensor, "n ..."]], rebuilt: Sequence[Float[Tensor, "n ..."]], *, hidden_weight: float = 1.0
+    clean: Sequence[Float[Tensor, "n ..."]],
+    reconstructed: Sequence[Float[Tensor, "n ..."]],
+    *,
+    hidden_weight: float = 1.0,
 ) -> Float[Tensor, ""]:
-    r"""Squared error in every layer: a decoder rebuilds the input and each hidden layer (Dizaji et al. 2017, 3.2).
+    r"""Squared error in every layer: a decoder reconstructs the input and each hidden layer (Dizaji et al. 2017, 3.2).
 
     .. math:: L_r = \frac{1}{N} \sum_i \sum_{l=0}^{L-1} \frac{w_l}{|z_i^l|} \lVert z_i^l - \hat{z}_i^l \rVert^2,
               \qquad w_0 = 1
@@ -63,7 +66,7 @@ def layerwise_reconstruction(
     ----------
     clean : sequence of Tensor
         The input, then the hidden layers, each of shape (n, ...).
-    rebuilt : sequence of Tensor
+    reconstructed : sequence of Tensor
         Their reconstructions, in the same order and of the same shapes.
     hidden_weight : float
         :math:`w_l` of the hidden layers; 0.1 in the authors' code.
@@ -78,12 +81,12 @@ def layerwise_reconstruction(
     ValueError
         If there is no layer, or the numbers of layers or their shapes differ.
     """
-    if not clean or len(clean) != len(rebuilt):
+    if not clean or len(clean) != len(reconstructed):
         raise ValueError(
-            f"rebuilt: expected a reconstruction of each of {max(len(clean), 1)} layers, got {len(rebuilt)}"
+            f"reconstructed: expected a reconstruction of each of {max(len(clean), 1)} layers, got {len(reconstructed)}"
         )
     check_number("hidden_weight", hidden_weight)
-    first, *hidden = (reconstruction(z, z_hat) for z, z_hat in zip(clean, rebuilt, strict=True))
+    first, *hidden = (reconstruction(z, z_hat) for z, z_hat in zip(clean, reconstructed, strict=True))
     return first + hidden_weight * sum(hidden, torch.zeros_like(first))
 
 
@@ -174,7 +177,7 @@ def locality_preserving(
     if pairs.ndim != 2 or pairs.shape[1] != 2 or not len(pairs):
         raise ValueError(f"pairs: expected shape (e, 2) with at least one pair, got {tuple(pairs.shape)}")
     if similarity.shape != pairs.shape[:1]:
-        raise ValueError(f"similarity: expected shape ({len(pairs)},), one a pair, got {tuple(similarity.shape)}")
+        raise ValueError(f"similarity: expected shape ({len(pairs)},), one per pair, got {tuple(similarity.shape)}")
     check_rows("pairs", pairs, len(z))
     squared = (z[pairs[:, 0]] - z[pairs[:, 1]]).square().sum(1)
     total = (similarity * squared).sum()

@@ -32,7 +32,8 @@ def test_images_come_back_in_their_size_flat_or_not(shape):
     outputs = network.layer_outputs(x.flatten(1))
     assert len(outputs) == 3 and outputs[-1].shape == (3, network.embedding_dim) and outputs[-1].min() >= 0
     assert torch.equal(network.encode(x), outputs[-1])
-    assert torch.equal(network(x), network.decode(outputs[-1])) and network(x).shape == x.flatten(1).shape
+    assert torch.equal(network(x).flatten(1), network.decode(outputs[-1])) and network(x).shape == x.shape
+    assert torch.equal(network(x.flatten(1)), network.decode(outputs[-1]))
 
 
 def test_center_gives_every_map_a_mean_of_zero_and_the_output_that_of_the_pixels():
@@ -61,7 +62,7 @@ def test_the_papers_sizes():
         ({"image_shape": (32, 32)}, "image_shape: expected"),
         ({"channels": ()}, "channels: expected at least one layer, got"),
         ({"channels": (0,)}, "channels: expected"),
-        ({"channels": (3, 3)}, "kernel_sizes: expected 2, one a convolution"),
+        ({"channels": (3, 3)}, "kernel_sizes: expected 2, one per convolution"),
         ({"kernel_sizes": (4,)}, "kernel_sizes: expected an odd positive number, got 4"),
     ],
 )

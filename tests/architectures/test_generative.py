@@ -33,12 +33,13 @@ def seeded(seed=0):
 @each_vae
 def test_vae_shapes_and_halves(make, shape):
     network, x = make(), torch.from_numpy(X).reshape(shape)
-    mean, log_variance = network.encode(x)
+    mean, log_variance = network.posterior(x)
     assert mean.shape == log_variance.shape == (50, 3) and network.embedding_dim == 3
     assert torch.equal(torch.cat([mean, log_variance], 1), network.encoder(x))
+    assert torch.equal(network.encode(x), mean)
     logits, *encoded = network(x, seeded())
     assert logits.shape == x.shape
-    assert torch.equal(logits, network.decode(network.sample(mean, log_variance, seeded())))
+    assert torch.equal(logits.flatten(1), network.decode(network.sample(mean, log_variance, seeded())))
     assert torch.equal(encoded[0], mean) and torch.equal(encoded[1], log_variance)
     assert not torch.equal(logits, network(x, seeded(1))[0])
 
@@ -97,7 +98,7 @@ def train_vae(make, shape, checkpoint=None, epochs=3):
 
     def step(index):
         x = loop.x[index]
-        logits, mean, log_variance = network(x, loop.device_generator)
+        logits, mean, log_variance = network(x, loop.noise_generator)
         loss = bernoulli_nll(x, logits) + gaussian_kl(mean, log_variance)
         loop.minimize(loss, optimizer)
         return {"loss": loss}
@@ -114,7 +115,7 @@ def train_gan(checkpoint=None, epochs=3):
     players = [loop.adam(player.parameters(), 1e-3, betas=(0.5, 0.999)) for player in (judge, maker)]
 
     def step(index):
-        made = maker(torch.randn(len(index), 4, generator=loop.device_generator))
+        made = maker(torch.randn(len(index), 4, generator=loop.noise_generator))
         judged = discriminator_loss(judge(loop.x[index]), judge(made.detach()))
         loop.minimize(judged, players[0])
         fooled = generator_loss(judge(made))

@@ -8,9 +8,17 @@ import scipy.signal
 import torch
 from torch import nn
 
-from dctutor.architectures import CNN, MLP, Autoencoder, ConvolutionalAutoencoder, SoftmaxAutoencoder, TransposedCNN
-from dctutor.training import Loop
-from dctutor.training.pretraining import pretrain
+from dctutor.architectures import (
+    CNN,
+    MLP,
+    Autoencoder,
+    ConvolutionalAutoencoder,
+    ConvolutionalDiscriminator,
+    ConvolutionalVAE,
+    FullyConvolutionalAutoencoder,
+    TransposedCNN,
+)
+from dctutor.training import Loop, pretrain
 
 SHAPES = [(1, 28, 28), (3, 32, 32), (1, 16, 16), (3, 27, 18), (2, 5, 1)]
 
@@ -53,7 +61,36 @@ def test_the_mirror_returns_to_the_size_of_the_image(shape):
     assert outputs[-1].shape == (3, 7) and network.embedding_dim == 7
     assert torch.equal(network.encode(x), outputs[-1])
     assert network(x).shape == x.shape
-    assert torch.equal(network(x), network.decode(network.encode(x)))
+    assert torch.equal(network(x).flatten(1), network.decode(network.encode(x)))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: ConvolutionalAutoencoder((2, 7, 6), (3, 4), 5),
+        lambda: FullyConvolutionalAutoencoder((2, 7, 6), (3, 4), (3, 3)),
+        lambda: ConvolutionalVAE((2, 7, 6), (3, 4), 5),
+    ],
+    ids=["autoencoder", "fully_convolutional", "vae"],
+)
+def test_image_networks_take_flat_rows_and_give_back_the_shape_of_their_input(make):
+    network, x = make(), images((2, 7, 6), n=4)
+    z = network.encode(x)
+    assert z.shape == (4, network.embedding_dim)
+    torch.testing.assert_close(network.encode(x.flatten(1)), z)
+    assert network.decode(z).shape == (4, 84)
+    generators = [[torch.Generator().manual_seed(0)] if isinstance(network, ConvolutionalVAE) else [] for _ in range(2)]
+    as_images, flat = (network(given, *more) for given, more in zip((x, x.flatten(1)), generators, strict=True))
+    if generators[0]:
+        as_images, flat = as_images[0], flat[0]
+    assert as_images.shape == x.shape and flat.shape == (4, 84)
+    torch.testing.assert_close(as_images.flatten(1), flat)
+
+
+@pytest.mark.parametrize("make", [lambda: CNN((2, 7, 6), (3, 4), 5), lambda: ConvolutionalDiscriminator((2, 7, 6))])
+def test_networks_that_end_in_numbers_take_flat_rows_too(make):
+    network, x = make().eval(), images((2, 7, 6), n=4)
+    torch.testing.assert_close(network(x.flatten(1)), network(x))
 
 
 def test_a_transposed_convolution_is_the_adjoint_of_the_convolution():
@@ -76,27 +113,39 @@ def test_embedding_and_output_are_linear_and_the_embedding_is_float32():
     torch.testing.assert_close(reduced, z, rtol=0.05, atol=0.05)
 
 
-def networks():
-    """A dense and a convolutional autoencoder for flat images of 2 x 5 x 4, each with its shape."""
-    return [(Autoencoder(40, (9, 6, 3)), None), (ConvolutionalAutoencoder((2, 5, 4), (4, 6), 3), (2, 5, 4))]
+# For flat images of 2 x 5 x 4.
+AUTOENCODERS = {
+    "dense": lambda **more: Autoencoder(40, (9, 6, 3), **more),
+    "convolutional": lambda **more: ConvolutionalAutoencoder((2, 5, 4), (4, 6), 3, **more),
+}
+each_autoencoder = pytest.mark.parametrize("make", AUTOENCODERS.values(), ids=AUTOENCODERS)
 
 
-@pytest.mark.parametrize(("below", "shape"), networks(), ids=["dense", "convolutional"])
-def test_decoder_outputs_mirror_the_encoders(below, shape):
-    network, x = SoftmaxAutoencoder(below, 5, shape), images((40,), n=7)
+@each_autoencoder
+def test_decoder_outputs_mirror_the_encoders(make):
+    network, x = make(), images((40,), n=7)
     *hidden, z = network.layer_outputs(x)
-    *rebuilt, x_hat = network.decoder_outputs(z)
-    assert [h.shape for h in hidden] == [h.shape for h in reversed(rebuilt)] and x_hat.shape == x.shape
-    assert all(h.min() == 0 for h in rebuilt) and torch.equal(network.decode(z), x_hat)
-    torch.testing.assert_close(x_hat, below.decode(z).flatten(1))
-    torch.testing.assert_close(z, below.encode(x.view(7, *(shape or (40,)))).tanh())
+    *mirrored, x_hat = network.decoder_outputs(z)
+    assert [h.shape for h in hidden] == [h.shape for h in reversed(mirrored)] and x_hat.shape == x.shape
+    assert all(h.min() == 0 for h in mirrored) and torch.equal(network.decode(z), x_hat)
     assert torch.equal(network.encode(x), z) and network.embedding_dim == 3
-    torch.testing.assert_close(network.assign(z), (z @ network.softmax.weight.T + network.softmax.bias).softmax(1))
 
 
-@pytest.mark.parametrize(("below", "shape"), networks(), ids=["dense", "convolutional"])
-def test_corruption_meets_the_input_of_every_layer_but_the_last(below, shape):
-    network, x, met = SoftmaxAutoencoder(below, 5, shape), images((40,), n=7), []
+@each_autoencoder
+def test_the_codes_activation_reaches_codes_alone(make):
+    linear, bounded, x = make(), make(code_activation=torch.tanh), images((40,), n=7)
+    bounded.load_state_dict(linear.state_dict())
+    *hidden, z = linear.layer_outputs(x)
+    *same, tanh = bounded.layer_outputs(x)
+    assert all(torch.equal(a, b) for a, b in zip(hidden, same, strict=True))
+    torch.testing.assert_close(tanh, z.tanh())
+    assert torch.equal(bounded.encode(x), tanh)
+    assert torch.equal(bounded.decode(z), linear.decode(z))
+
+
+@each_autoencoder
+def test_corruption_meets_the_input_of_every_layer_but_the_last(make):
+    network, x, met = make(code_activation=torch.tanh), images((40,), n=7), []
 
     def halve(value):
         met.append(value)
@@ -121,17 +170,16 @@ def test_weights_are_glorots_and_biases_zero():
             assert not layer.bias.any()
 
 
-def test_denoising_rebuilds_the_clean_image_better_after_training():
+def test_denoising_reconstructs_the_clean_image_better_after_training():
     x = np.zeros((60, 1, 8, 8), dtype=np.float32)
     x[np.arange(60), 0, np.arange(60) % 8] = 1  # bars
     loop = Loop(x, seed=0, device="cpu", precision="float32")
     network = loop.build(lambda: ConvolutionalAutoencoder((1, 8, 8), (4, 8), 3, kernel_size=3))
     settings = {"noise": 0.3, "learning_rate": 1e-2, "batch_size": 20}
-    pretrain(loop, network, layerwise_epochs=0, epochs=60, **settings)
+    pretrain(loop, network, layerwise_epochs=2, epochs=60, **settings)
+    assert list(loop.history) == ["pretrain"]  # it has no pairs of layers
     losses = loop.history["pretrain"]["loss"]
     assert losses[-1] < losses[0] / 2
-    with pytest.raises(ValueError, match=r"layerwise_epochs: expected 0 for a ConvolutionalAutoencoder.*, got 2"):
-        pretrain(loop, network, layerwise_epochs=2, epochs=0, **settings)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from scipy.special import softmax
 from sklearn.cluster import KMeans
 from sklearn.mixture import GaussianMixture
 
-from dctutor.classical.mixtures import spherical_mixture
+from dctutor.classical import spherical_mixture
 
 rng = np.random.default_rng(0)
 X = np.concatenate([rng.normal(at, 0.5, (n, 2)) for at, n in ((0, 30), (2, 10), (-2, 5))])

@@ -6,7 +6,8 @@ import torch
 from scipy.linalg import subspace_angles
 from scipy.sparse.linalg import svds
 
-from dctutor.classical.spectral import cluster_subspaces, keep_largest, memberships, spectral_labels, subspace_affinity
+from dctutor.classical import cluster_subspaces, keep_largest, spectral_labels, subspace_affinity
+from dctutor.losses import subspace_memberships
 from dctutor.metrics import clustering_accuracy
 
 RNG = np.random.default_rng(0)
@@ -84,7 +85,7 @@ def test_small_and_empty_clusters_have_rows_of_zeros_and_no_basis_is_the_whole_s
     bases = cluster_subspaces(z, np.array([0, 0, 2]), 3, 9)
     assert bases.shape == (3, 3, 4) and bases.dtype == np.float32
     assert [int(np.abs(basis).sum()) for basis in bases] == [2, 0, 1]
-    assert memberships(torch.eye(4), torch.from_numpy(bases)).isfinite().all()
+    assert subspace_memberships(torch.eye(4), torch.from_numpy(bases)).isfinite().all()
 
 
 def test_rounding_is_no_direction():
@@ -93,19 +94,19 @@ def test_rounding_is_no_direction():
     z = np.vstack([z, np.outer([1, 2, 3, 4, 5], [1, 0, 0, 0]).astype(np.float32)])
     bases = cluster_subspaces(z, np.repeat([0, 1], 5), 2, 3)
     assert [int(np.abs(basis).any(1).sum()) for basis in bases] == [1, 1]
-    assert memberships(torch.from_numpy(z), torch.from_numpy(bases)).argmax(1).tolist() == [0] * 5 + [1] * 5
+    assert subspace_memberships(torch.from_numpy(z), torch.from_numpy(bases)).argmax(1).tolist() == [0] * 5 + [1] * 5
 
 
 def test_memberships_by_hand():
     bases = torch.eye(3)[:2, None]  # the x axis and the y axis
-    q = memberships(torch.tensor([[3.0, 4.0, 0.0], [5.0, 0.0, 0.0], [0.0, 0.0, 2.0], [0.0, 0.0, 0.0]]), bases)
+    q = subspace_memberships(torch.tensor([[3.0, 4.0, 0.0], [5.0, 0.0, 0.0], [0.0, 0.0, 2.0], [0.0, 0.0, 0.0]]), bases)
     # Squared sines of the angles to the axes: 16/25 and 9/25; 0 and 1; 1 and 1; none.
     np.testing.assert_allclose(q, [[9 / 25, 16 / 25], [1, 0], [0.5, 0.5], [0.5, 0.5]], atol=1e-6)
-    scaled = memberships(torch.tensor([[3e30, 4e30, 0.0]]), bases)
+    scaled = subspace_memberships(torch.tensor([[3e30, 4e30, 0.0]]), bases)
     torch.testing.assert_close(scaled, q[:1])
 
 
-def test_lists_and_integers_are_tables():
+def test_lists_and_integers_are_taken():
     C = RNG.integers(-9, 9, (6, 6))
     affinity, labels = subspace_affinity(C.astype(float), 2, 1, 2.0), [0, 1, 0, 1, 0, 1]
     for given in (C, C.tolist()):
@@ -120,7 +121,7 @@ def test_lists_and_integers_are_tables():
 @pytest.mark.parametrize(
     ("value", "error"), [([[np.nan, 1], [1, 1]], ValueError), ([1.0, 2.0], ValueError), ([["a"]], TypeError)]
 )
-def test_what_is_no_table_of_numbers_is_refused(value, error):
+def test_what_is_no_2d_array_of_numbers_is_refused(value, error):
     for call in (
         lambda: keep_largest(value, 0.5),
         lambda: subspace_affinity(value, 1, 1, 1.0),

@@ -6,7 +6,7 @@ import torch
 from scipy.stats import dirichlet
 from torch.testing import assert_close
 
-from dctutor.architectures import MixtureModule
+from dctutor.architectures import Mixture
 from dctutor.losses import centroid_correlation, clustering_module, dirichlet_prior, gini_impurity, orthonormality
 
 
@@ -71,7 +71,7 @@ def test_gradients(mixture):
         (lambda x, g, mu: gini_impurity(g, mu[0]), r"weight: expected shape \(4,\)"),
         (lambda x, g, mu: dirichlet_prior(g, [1.0, 2.0]), "alpha: expected a positive number, or 4"),
         (lambda x, g, mu: dirichlet_prior(g, 0.0), "alpha: expected a positive number"),
-        (lambda x, g, mu: MixtureModule(3, 4).start_from(mu[:2]), r"centers: expected shape \(4, 3\)"),
+        (lambda x, g, mu: Mixture(4, 3).start_from(mu[:2]), r"centers: expected shape \(4, 3\)"),
     ],
 )
 def test_bad_input_is_named(mixture, call, message):
@@ -79,13 +79,13 @@ def test_bad_input_is_named(mixture, call, message):
         call(*mixture)
 
 
-def test_module_reconstructs_with_its_centroids_and_starts_from_given_ones(mixture):
+def test_the_head_mixes_its_centroids_and_starts_from_given_ones(mixture):
     x, _, mu = (tensor.float() for tensor in mixture)
-    module = MixtureModule(3, 3)
+    module = Mixture(3, 3)
     module.start_from(mu[:3])
     logits = (mu[:3] @ torch.linalg.inv(mu[:3])).softmax(1)  # a square matrix has a plain inverse
     assert_close(module.assign(mu[:3]), logits, rtol=1e-4, atol=1e-4)
-    assert_close(module(x), module.assign(x) @ mu[:3])
+    assert_close(module.mix(module.assign(x)), module.assign(x) @ mu[:3])
     assert torch.isfinite(module.assign(torch.full((1, 3), 3e38))).all()
 
 
@@ -105,7 +105,7 @@ def test_terms_leave_reduced_precision(by_name):
         assert_close(narrow.double(), wide, rtol=1e-5, atol=1e-5)
 
 
-def test_autocast_of_the_arguments_device_is_left_also_by_name(monkeypatch):
+def test_autocast_of_the_arguments_device_is_left_even_by_name(monkeypatch):
     seen, autocast = [], torch.autocast
     monkeypatch.setattr(torch, "autocast", lambda device, **rest: (seen.append(device), autocast("cpu", **rest))[1])
     for call in (lambda m: orthonormality(m), lambda m: orthonormality(centers=m)):
@@ -114,8 +114,8 @@ def test_autocast_of_the_arguments_device_is_left_also_by_name(monkeypatch):
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
-def test_a_module_on_codes_in_reduced_precision(dtype):
-    module, z = MixtureModule(3, 4), torch.randn(6, 3, generator=torch.Generator().manual_seed(0))
+def test_the_head_on_codes_in_reduced_precision(dtype):
+    module, z = Mixture(4, 3), torch.randn(6, 3, generator=torch.Generator().manual_seed(0))
     with torch.autocast("cpu", dtype=dtype):
         gamma = module.assign(z.to(dtype))
     assert gamma.dtype == torch.float32

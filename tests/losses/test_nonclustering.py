@@ -1,10 +1,9 @@
-"""Self-augmentation, locality, and the graph of neighbours, against NumPy, SciPy and scikit-learn."""
+"""Self-augmentation, locality and the reconstruction of layers, against NumPy and SciPy."""
 
 import numpy as np
 import pytest
 import torch
 from scipy.spatial import distance
-from sklearn.neighbors import NearestNeighbors
 
 from dctutor.classical import neighbour_graph
 from dctutor.losses import layerwise_reconstruction, locality_preserving, self_augmentation
@@ -15,13 +14,13 @@ def draw(*shape, seed=0):
 
 
 def test_layerwise_reconstruction_is_the_sum_of_mean_squares():
-    clean, rebuilt = ([draw(5, *shape, seed=seed) for shape in ((7,), (3, 4, 4), (6,))] for seed in (0, 1))
-    first, *hidden = (((a - b) ** 2).mean() for a, b in zip(clean, rebuilt, strict=True))
+    clean, reconstructed = ([draw(5, *shape, seed=seed) for shape in ((7,), (3, 4, 4), (6,))] for seed in (0, 1))
+    first, *hidden = (((a - b) ** 2).mean() for a, b in zip(clean, reconstructed, strict=True))
     first, *hidden = (float(square) for square in (first, *hidden))
-    assert layerwise_reconstruction(clean, rebuilt).item() == pytest.approx(first + sum(hidden), rel=1e-12)
-    found = layerwise_reconstruction(clean, rebuilt, hidden_weight=0.1).item()
+    assert layerwise_reconstruction(clean, reconstructed).item() == pytest.approx(first + sum(hidden), rel=1e-12)
+    found = layerwise_reconstruction(clean, reconstructed, hidden_weight=0.1).item()
     assert found == pytest.approx(first + 0.1 * sum(hidden), rel=1e-12)
-    assert layerwise_reconstruction(clean[:1], rebuilt[:1]).item() == pytest.approx(first, rel=1e-12)
+    assert layerwise_reconstruction(clean[:1], reconstructed[:1]).item() == pytest.approx(first, rel=1e-12)
 
 
 def test_self_augmentation_is_the_equation():
@@ -50,45 +49,6 @@ def test_self_augmentation_gradients(similarity):
         return self_augmentation(a.softmax(1), b.softmax(1), similarity=similarity)
 
     assert torch.autograd.gradcheck(loss, (draw(5, 3).requires_grad_(), draw(5, 3, seed=1).requires_grad_()))
-
-
-@pytest.mark.parametrize("block_size", [7, 64, 1000])
-def test_neighbour_graph_is_scikit_learns(block_size):
-    x = draw(100, 5) + 50
-    graph = neighbour_graph(x, 6, t=2.0, block_size=block_size)
-    distances, index = NearestNeighbors(n_neighbors=6, algorithm="brute").fit(x).kneighbors()
-    np.testing.assert_array_equal(graph.neighbors, index)
-    np.testing.assert_allclose(graph.similarity, np.exp(-(distances**2) / 2), rtol=1e-9)
-    by_scale = neighbour_graph(x, 6).similarity
-    np.testing.assert_allclose(by_scale, np.exp(-(distances**2) / np.mean(distances**2)), rtol=1e-9)
-    binary = neighbour_graph(x, 6, weights="binary")
-    assert torch.equal(binary.neighbors, graph.neighbors) and (binary.similarity == 1).all()
-
-
-def test_neighbour_graph_refuses_integers():
-    with pytest.raises(TypeError, match=r"x: expected floating-point samples, got torch\.uint8"):
-        neighbour_graph(torch.eye(4, dtype=torch.uint8), 2)
-
-
-def test_neighbour_graph_leaves_out_the_sample_but_not_its_twin():
-    x = torch.tensor([[0.0], [0.0], [0.0], [9.0]])
-    graph = neighbour_graph(x, 2, t=1.0)
-    assert [set(row) for row in graph.neighbors[:3].tolist()] == [{1, 2}, {0, 2}, {0, 1}]
-    assert (graph.similarity[:3] == 1).all()
-    assert torch.isfinite(neighbour_graph(torch.zeros(4, 2), 2).similarity).all()
-
-
-def test_neighbour_graph_in_float32_far_from_the_origin():
-    # Two rows of points, 1,000 away: there the square of a float32 is good to 0.06.
-    x = torch.stack([torch.arange(20.0) * 0.1, torch.full((20,), 1000.0)], dim=1)
-    graph = neighbour_graph(x, 1)
-    assert ((graph.neighbors[:, 0] - torch.arange(20)).abs() == 1).all()
-
-
-def test_neighbour_graph_of_far_off_groups_is_scikit_learns():
-    x = torch.cat([draw(50, 10), draw(50, 10, seed=1) + 20_000]).float()
-    _, expected = NearestNeighbors(n_neighbors=5, algorithm="brute").fit(x.double().numpy()).kneighbors()
-    assert np.array_equal(neighbour_graph(x, 5).neighbors.numpy(), expected)
 
 
 def test_locality_preserving_is_the_equation():
@@ -143,23 +103,21 @@ def test_reduced_precision_is_left():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: layerwise_reconstruction([torch.ones(2, 3)], []), "rebuilt: expected .* each of 1 layers, got 0"),
+        (
+            lambda: layerwise_reconstruction([torch.ones(2, 3)], []),
+            "reconstructed: expected .* each of 1 layers, got 0",
+        ),
         (lambda: layerwise_reconstruction([torch.ones(2, 3)], [torch.ones(2, 4)]), r"x_hat: .*\(2, 3\), got \(2, 4\)"),
         (lambda: layerwise_reconstruction([torch.ones(1)], [torch.ones(1)], hidden_weight=-1), "hidden_weight: "),
         (lambda: self_augmentation(torch.ones(2, 3), torch.ones(1, 3)), r"augmented: .*\(2, 3\), got \(1, 3\)"),
         (lambda: self_augmentation(torch.ones(2, 3), torch.ones(2, 3), similarity="l2"), "similarity: .*, got 'l2'"),
-        (lambda: neighbour_graph(torch.ones(5), 2), r"x: expected shape \(n, d\), got \(5,\)"),
-        (lambda: neighbour_graph(torch.ones(5, 2), 5), "n_neighbors: expected fewer than the 5 samples, got 5"),
-        (lambda: neighbour_graph(torch.ones(5, 2), 0), "n_neighbors: expected an integer of at least 1, got 0"),
-        (lambda: neighbour_graph(torch.ones(5, 2), 2, weights="cosine"), "weights: .*, got 'cosine'"),
-        (lambda: neighbour_graph(torch.ones(5, 2), 2, t=0), "t: expected a number in"),
         (
             lambda: locality_preserving(torch.ones(5, 2), torch.ones(3, dtype=torch.long), torch.ones(3)),
             r"pairs: expected shape \(e, 2\) with at least one pair, got \(3,\)",
         ),
         (
             lambda: locality_preserving(torch.ones(5, 2), torch.ones(3, 2, dtype=torch.long), torch.ones(1)),
-            r"similarity: expected shape \(3,\), one a pair, got \(1,\)",
+            r"similarity: expected shape \(3,\), one per pair, got \(1,\)",
         ),
     ],
 )
