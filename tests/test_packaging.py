@@ -70,6 +70,7 @@ def test_metadata(built):
     assert len(text) > 500 and "](dctutor/" not in text, "PyPI cannot follow a relative link"
     runtime = {line for line in metadata.get_all("Requires-Dist") if "extra ==" not in line}
     assert {line.split(">=")[0] for line in runtime} == {
+        "filelock",
         "jaxtyping",
         "matplotlib",
         "numpy",
