@@ -1,46 +1,32 @@
 """Deep clustering, taught by running it.
 
-Names load on first use: ``import dctutor`` costs no more than the libraries it stands on.
+Names load on first use: ``import dctutor`` costs no more than the libraries it stands on. The methods' names come from
+their registry.
 """
 
+import sys
 from importlib import import_module
 from importlib.metadata import version
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from dctutor.methods._registry import homes as _homes
+
 if TYPE_CHECKING:
-    from dctutor.datasets import Dataset, load_dataset
-    from dctutor.estimator import DeepClusterer
-    from dctutor.methods import (
-        AECM,
-        DCN,
-        DEC,
-        DEN,
-        DEPICT,
-        DMC,
-        IDEC,
-        AutoencoderKMeans,
-        ClusteringModule,
-        DeepAutoencoderClustering,
-        DSCNet,
-    )
+    from dctutor.datasets import Dataset as Dataset
+    from dctutor.datasets import load_dataset as load_dataset
+    from dctutor.estimator import DeepClusterer as DeepClusterer
+    from dctutor.load import load as load
+    from dctutor.methods import *  # noqa: F403
 
 __version__ = version("dctutor")
 
 _HOMES = {
-    "AECM": "methods",
-    "AutoencoderKMeans": "methods",
-    "ClusteringModule": "methods",
-    "DCN": "methods",
-    "DEC": "methods",
-    "DEN": "methods",
-    "DEPICT": "methods",
-    "DSCNet": "methods",
-    "DMC": "methods",
-    "Dataset": "datasets",
-    "DeepAutoencoderClustering": "methods",
-    "DeepClusterer": "estimator",
-    "IDEC": "methods",
-    "load_dataset": "datasets",
+    "Dataset": "dctutor.datasets",
+    "DeepClusterer": "dctutor.estimator",
+    "load": "dctutor.load",
+    "load_dataset": "dctutor.datasets",
+    **_homes(),
 }
 _MODULES = (
     "architectures",
@@ -58,31 +44,27 @@ _MODULES = (
     "training",
 )
 
-__all__ = [
-    "AECM",
-    "DCN",
-    "DEC",
-    "DEN",
-    "DEPICT",
-    "DMC",
-    "IDEC",
-    "AutoencoderKMeans",
-    "ClusteringModule",
-    "DSCNet",
-    "Dataset",
-    "DeepAutoencoderClustering",
-    "DeepClusterer",
-    "load_dataset",
-]
+if not TYPE_CHECKING:
+    __all__ = list(_HOMES)
 
 
 def __getattr__(name: str) -> Any:
     if name in _MODULES:
         return import_module(f"dctutor.{name}")
-    if name in _HOMES:
-        return getattr(import_module(f"dctutor.{_HOMES[name]}"), name)
-    raise AttributeError(f"module 'dctutor' has no attribute {name!r}")
+    if name not in _HOMES:
+        raise AttributeError(f"module 'dctutor' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_MODULES, *__all__])
+    return sorted({*globals(), *_MODULES, *_HOMES})
+
+
+class _Package(ModuleType):
+    """Keeps `load` the function: the import of the module of that name would put the module in its place."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value.load if name == "load" and isinstance(value, ModuleType) else value)
+
+
+sys.modules[__name__].__class__ = _Package

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import dctutor
+from dctutor.methods._registry import PROFILE_NAMES
 
 
 def _setting(text: str) -> tuple[str, Any]:
@@ -18,7 +19,7 @@ def _setting(text: str) -> tuple[str, Any]:
         return name, python[value]
     try:
         return name, json.loads(value)
-    except json.JSONDecodeError:
+    except (json.JSONDecodeError, RecursionError):
         return name, value
 
 
@@ -28,8 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--version", action="version", version=f"dctutor {dctutor.__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
     run = commands.add_parser("run", help="fit a method on a data set and record the result as JSON")
-    named = [name for name, home in dctutor._HOMES.items() if home == "methods"]
-    run.add_argument("method", help=f"one of {', '.join(named)}")
+    run.add_argument("method", help=f"one of {', '.join(dctutor.methods.__all__)}")
     run.add_argument("dataset", help=f"one of {', '.join(dctutor.datasets.available_datasets())}")
     run.add_argument("--seeds", type=int, nargs="+", default=[0], metavar="SEED", help="one run each (default: 0)")
     run.add_argument("--split", default="all", choices=["all", "train", "test"], help="default: %(default)s")
@@ -37,18 +37,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     run.add_argument(
         "--labels", type=int, default=0, metavar="N", help="tell a method that takes labels those of N samples"
     )
-    run.add_argument("--profile", default="full", choices=["smoke", "book", "full"], help="default: %(default)s")
+    run.add_argument("--profile", default="full", choices=PROFILE_NAMES, help="default: %(default)s")
     run.add_argument("--folder", default="book/results", help="where the JSON files go (default: %(default)s)")
     run.add_argument(
         "--set", type=_setting, action="append", default=[], metavar="NAME=VALUE", help="an argument of the method"
     )
     options = parser.parse_args(arguments)
 
-    from dctutor import experiments as runs  # late: --help should not wait for torch
+    from dctutor import experiments  # late: --help should not wait for torch
 
+    status = 0
     for seed in options.seeds:
         try:
-            path, fresh = runs.run(
+            path, fresh = experiments.run(
                 options.method,
                 options.dataset,
                 seed=seed,
@@ -59,6 +60,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 folder=options.folder,
                 settings=dict(options.set),
             )
+        except BlockingIOError as error:  # another worker has it: this one goes on with the next
+            print(f"skipped: seed {seed}: {error}", file=sys.stderr, flush=True)
+            status = 1
+            continue
         except (ArithmeticError, OSError, TypeError, ValueError) as error:
             print(f"error: {error}", file=sys.stderr)
             return 1
@@ -66,8 +71,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             words = "is not recorded; the same command goes on from its checkpoint, if there is one"
             print(f"interrupted: seed {seed} {words}", file=sys.stderr)
             return 130
-        print(("" if fresh else "already there: ") + runs.summary([path]), flush=True)
-    return 0
+        print(("" if fresh else "already there: ") + experiments.summary([path]), flush=True)
+    return status
 
 
 if __name__ == "__main__":

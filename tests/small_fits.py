@@ -9,6 +9,7 @@ from sklearn.utils import check_random_state
 
 from dctutor import methods
 from dctutor.estimator.pretrained import PretrainedClusterer
+from dctutor.methods import registry
 
 # Processes forked from one that has imported much and computed nothing: each starts in milliseconds. The
 # optimisers of PyTorch load torch._dynamo when the first of them is made.
@@ -20,27 +21,20 @@ PRETRAINED = [method for method in METHODS if issubclass(method, PretrainedClust
 # A target that moves during training, all samples in one batch and labels of the method's own, weights that are
 # averaged at the end: what shared code has to get right for these, it gets right for all.
 UNLIKE = [methods.DEC, methods.DSCNet, methods.AECM]
-SMALL = {
-    "n_clusters": 3,
-    "widths": (16, 3),
-    "layerwise_epochs": 1,
-    "pretrain_epochs": 3,
-    "pretrain_learning_rate": 0.01,
-    "epochs": 3,
-    "batch_size": 32,
-    "tol": 0.0,
-    "subspace_dim": 1,
-    "rho": 0.5,
-    "alpha": 4.0,
-    "verbose": False,
-    "random_state": 0,
-}
+# What every method takes; the registry has what is each one's own.
+COMMON = {"n_clusters": 3, "batch_size": 32, "verbose": False, "random_state": 0}
+
+
+def small_settings(method):
+    """Those of a method of the book, or of the one that a class of a test's own is made from."""
+    entries = registry()
+    own = next((entries[base.__name__].small for base in method.__mro__ if base.__name__ in entries), {})
+    return COMMON | own
 
 
 def small(method, **changes):
-    """An estimator with those of the small settings that the method takes."""
-    known = method().get_params()
-    return method(**{name: value for name, value in SMALL.items() if name in known} | changes)
+    """An estimator with the small settings of its method."""
+    return method(**small_settings(method) | changes)
 
 
 def trained(method, pretrain_epochs=30, **changes):

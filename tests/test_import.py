@@ -21,8 +21,15 @@ def loaded_by(code):
     return set(json.loads(done.stdout.splitlines()[-1]))
 
 
-def test_import_alone_loads_no_library():
-    assert loaded_by("import dctutor; dir(dctutor); dctutor.__version__") == set()
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import dctutor; dir(dctutor); dctutor.__version__; dctutor.__all__",
+        "from dctutor.methods import registry, taxonomy; taxonomy(); registry(); import dctutor; dir(dctutor.methods)",
+    ],
+)
+def test_names_and_the_registry_load_no_library(code):
+    assert loaded_by(code) == set()
 
 
 @pytest.mark.parametrize(
@@ -54,7 +61,7 @@ def test_every_method_can_be_had_from_the_package():
     assert len(set(methods.__all__)) == len(methods.__all__) >= 3
     for name in methods.__all__:
         method = getattr(methods, name)
-        assert issubclass(method, DeepClusterer) and method.__name__ == name
+        assert issubclass(method, DeepClusterer) and method.__name__ == name and name in dir(methods)
         assert getattr(dctutor, name) is method and name in dctutor.__all__
 
 
@@ -63,11 +70,21 @@ def test_every_public_module_can_be_had_from_the_package(name):
     assert getattr(dctutor, name) is importlib.import_module(f"dctutor.{name}")
 
 
+@pytest.mark.parametrize(
+    "first", ["from dctutor import load", "from dctutor.load import load", "import dctutor.load", "dctutor.load"]
+)
+def test_load_is_the_function_although_its_module_has_the_same_name(first):
+    code = f"import dctutor; {first}; from dctutor import load; from dctutor.load import load as same\n"
+    loaded_by(code + "assert load is same is dctutor.load and load.__name__ == 'load' and callable(load)")
+
+
 def test_unknown_name():
     with pytest.raises(AttributeError, match="module 'dctutor' has no attribute 'DECK'"):
         _ = dctutor.DECK
     with pytest.raises(ImportError, match="DECK"):
         exec("from dctutor import DECK")
+    with pytest.raises(AttributeError, match=r"module 'dctutor\.methods' has no attribute 'DECK'"):
+        _ = dctutor.methods.DECK
 
 
 MODULES = [dctutor.__name__] + [

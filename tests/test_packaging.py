@@ -52,7 +52,7 @@ def test_sdist_holds_the_whole_source(built, sdist_names, tmp_path):
     assert package_files() <= sdist_names and built[1].stat().st_size < 15 * 2**20
     assert not any(part in name.split("/") for name in sdist_names for part in ("__pycache__", ".venv", "_build"))
     wanted = {"LICENSE", "Makefile", "constraints.txt", "constraints-oldest.txt", "scripts/run_notebooks.py"}
-    assert wanted | {"_config.yml", "_toc.yml", "book/published.json", "notebooks/cdnn/dec.ipynb"} <= sdist_names
+    assert wanted | {"_config.yml", "_toc.yml", "book/datasets.toml", "notebooks/cdnn/dec.ipynb"} <= sdist_names
     shutil.unpack_archive(built[1], tmp_path)
     (source,) = tmp_path.iterdir()
     collect = [sys.executable, "-m", "pytest", "--collect-only", "-q"]
@@ -70,6 +70,7 @@ def test_metadata(built):
     assert len(text) > 500 and "](dctutor/" not in text, "PyPI cannot follow a relative link"
     runtime = {line for line in metadata.get_all("Requires-Dist") if "extra ==" not in line}
     assert {line.split(">=")[0] for line in runtime} == {
+        "filelock",
         "jaxtyping",
         "matplotlib",
         "numpy",

@@ -5,7 +5,7 @@ from html import escape
 from sphinx.application import Sphinx
 from sphinx.util import logging
 
-from dctutor.methods import taxonomy
+from dctutor.methods import MethodFacts, registry
 
 logger = logging.getLogger(__name__)
 
@@ -25,9 +25,9 @@ def citation_address(app: Sphinx, docname: str, key: str) -> str:
 
 def method_link(app: Sphinx, docname: str, key: str) -> str:
     """Write a method's own name, linked to its chapter, or else to its paper; a baseline has neither."""
-    facts = taxonomy().get(key)
-    if facts is None:
-        return escape(key)
+    facts = registry().get(key)
+    if not isinstance(facts, MethodFacts):
+        return escape(key if facts is None else facts.name)
     if facts.chapter in app.env.found_docs:
         address = app.builder.get_relative_uri(docname, str(facts.chapter))
     else:

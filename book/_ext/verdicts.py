@@ -1,41 +1,17 @@
 """The directives ``papers-table`` and ``aims-table``: recorded runs beside what was asked of them, one figure a line.
 
-What is asked is a paper's figure, or an aim of the book's own where a paper has none, or a lower one.
+What is asked is a paper's figure, or an aim of the book's own where a paper has none, or a lower one. Both stand in the
+registry of methods.
 """
 
-import json
-from functools import partial
 from html import escape
-from pathlib import Path
-from typing import ClassVar
 
 from citations import citation_address, method_link
-from docutils import nodes
-from docutils.parsers.rst import directives
-from late import LateNode
-from results_table import METRICS, ResultsTable, data_name, difference, read_runs, summarise, whole_fits
+from results_table import METRICS, ResultsTable, data_name, difference, has_other_files, variant, whole_fits
 from sphinx.application import Sphinx
-from sphinx.util.docutils import SphinxDirective
-from tables import framed_table
+from tables import framed_table, rounded
 
-
-class AimsTable(SphinxDirective):
-    """Aims of the file in the argument beside the runs in the folder ``:results:``, both relative to the page.
-
-    An aim is a least figure (``aim``), or to be above the highest of other methods (``above``).
-    """
-
-    required_arguments = 1
-    option_spec: ClassVar = {"results": directives.unchanged_required}
-
-    def run(self) -> list[nodes.Node]:
-        """Read the aims and the runs."""
-        relative, absolute = self.env.relfn2path(self.arguments[0])
-        self.env.note_dependency(relative)
-        _, folder = self.env.relfn2path(self.options["results"])
-        self.env.note_reread()  # files may come and go
-        aims = json.loads(Path(absolute).read_text(encoding="utf-8"))
-        return [LateNode(write=partial(aims_html, aims=aims, rows=whole_fits(summarise(read_runs(Path(folder))))))]
+from dctutor.methods import registry
 
 
 def judge(here: float, aim: float, *, strict: bool) -> str:
@@ -45,23 +21,22 @@ def judge(here: float, aim: float, *, strict: bool) -> str:
     return "met" if here > aim else difference(here, aim)
 
 
-def papers_html(app: Sphinx, docname: str, rows: list[dict], published: dict) -> str:
-    """Write the table, in the order of the published figures."""
+def papers_html(app: Sphinx, docname: str, rows: list[dict]) -> str:
+    """Write the table, in the order of the registry; a variant has a line of its own."""
     lines = []
-    for figure in published["figures"]:
-        wanted = figure.get("class", figure["method"]), figure["dataset"], figure["split"]
-        address = escape(citation_address(app, docname, figure["cite"]))
-        other_files = " (other files)" if figure["dataset"] in published["re_extracted"] else ""
+    for key, figure in ((key, figure) for key, entry in registry().items() for figure in entry.published):
+        address = escape(citation_address(app, docname, figure.cite))
+        other_files = " (other files)" if has_other_files(figure.dataset) else ""
         for row in rows:
-            if (row["method"], row["dataset"], row["split"]) != wanted:
+            if (row["method"], row["dataset"], row["split"]) != (key, figure.dataset, figure.split):
                 continue
-            for metric in (name for name in METRICS if name in figure["metrics"]):
-                here, paper = row["mean"][metric], figure["metrics"][metric]
-                told = f'{metric.upper()} <a href="{address}">{paper:.3f}</a>'
-                data = data_name(published["datasets"][row["dataset"]], row["split"])
-                data += f", {row['labels']:,} labels" if row["labels"] else ""
+            data = data_name(row["dataset"], row["split"]) + (f", {row['labels']:,} labels" if row["labels"] else "")
+            data = "; ".join(filter(None, [data, variant(row)]))
+            for metric in (name for name in METRICS if name in figure.metrics):
+                here, paper = row["mean"][metric], figure.metrics[metric]
+                told = f'{metric.upper()} <a href="{address}">{rounded(paper)}</a>'
                 verdict = difference(here, paper) + other_files
-                lines.append(_line(method_link(app, docname, row["method"]), data, told, here, verdict))
+                lines.append(_line(method_link(app, docname, key), data, told, here, verdict))
     return framed_table("Papers and runs", ["Method", "Paper", "Here", "Difference"], ["".join(lines)])
 
 
@@ -69,28 +44,34 @@ def _line(method: str, data: str, told: str, here: float | None, verdict: str) -
     missed = ' class="dc-missed"' if "missed" in verdict else ""
     return (
         f'<tr><th scope="row">{method} <span class="dc-none">{escape(data)}</span></th><td>{told}</td>'
-        f'<td class="dc-figure">{"not recorded" if here is None else f"{here:.3f}"}</td><td{missed}>{verdict}</td></tr>'
+        f'<td class="dc-figure">{"not recorded" if here is None else rounded(here)}</td><td{missed}>{verdict}</td></tr>'
     )
 
 
-def aims_html(app: Sphinx, docname: str, aims: list[dict], rows: list[dict]) -> str:
-    """Write the table; an aim whose runs are not recorded says so."""
-    found = {(row["method"], row["dataset"], row["profile"]): row["mean"] for row in rows}
+def aims_html(app: Sphinx, docname: str, rows: list[dict]) -> str:
+    """Write the table: a line for each aim and each variant that was run; an aim without runs says so.
+
+    What is to be above other methods is compared with the best of their variants.
+    """
+    rows = whole_fits(rows)
     lines = []
-    for aim in aims:
-        where, metric = (aim["dataset"], aim["profile"]), aim["metric"]
-        here = found.get((aim["method"], *where))
-        others = {key: found[key, *where][metric] for key in aim.get("above", ()) if (key, *where) in found}
-        if "above" in aim:
-            key = max(others, key=lambda name: others[name], default=aim["above"][0])
-            link = method_link(app, docname, key)
-            least = others[key] if len(others) == len(aim["above"]) else None  # else a rival is not recorded
-            told = f"{metric.upper()} above {link}" + (f", {others[key]:.3f}" if others else "")
+    for method, aim in ((key, aim) for key, entry in registry().items() for aim in entry.aims):
+        fits = [row for row in rows if (row["dataset"], row["profile"]) == (aim.dataset, aim.profile)]
+        found = [(row["method"], row["mean"][aim.metric]) for row in fits]
+        others = {key: max(here for name, here in found if name == key) for key, _ in found if key in aim.above}
+        if aim.above:
+            key = max(others, key=lambda name: others[name], default=aim.above[0])
+            least = others[key] if len(others) == len(aim.above) else None  # otherwise a rival is not recorded
+            told = f"{aim.metric.upper()} above {method_link(app, docname, key)}"
+            told += f", {rounded(others[key])}" if others else ""
         else:
-            least, told = aim["aim"], f"{metric.upper()} {aim['aim']:.2f}"
-        verdict = "" if here is None or least is None else judge(here[metric], least, strict="above" in aim)
-        method = method_link(app, docname, aim["method"])
-        lines.append(_line(method, aim["dataset"], told, here and here[metric], verdict))
+            least, told = aim.least, f"{aim.metric.upper()} {rounded(aim.least)}"
+        link = method_link(app, docname, method)
+        for row in [row for row in fits if row["method"] == method] or [None]:
+            here = row and row["mean"][aim.metric]
+            data = "; ".join(filter(None, [aim.dataset, row and variant(row)]))
+            verdict = "" if here is None or least is None else judge(here, least, strict=bool(aim.above))
+            lines.append(_line(link, data, told, here, verdict))
     return framed_table("Aims and runs", ["Method", "Aim", "Here", "Verdict"], ["".join(lines)])
 
 
@@ -98,6 +79,12 @@ class PapersTable(ResultsTable):
     """Those runs that a paper has a figure for, one figure a line."""
 
     write = staticmethod(papers_html)
+
+
+class AimsTable(ResultsTable):
+    """The registry's aims beside the runs."""
+
+    write = staticmethod(aims_html)
 
 
 def setup(app: Sphinx) -> dict:

@@ -1,5 +1,7 @@
 """Recorded runs: what the book's tables are made from."""
 
-from dctutor.experiments.run import PROFILES, run, summary
+from dctutor.experiments.profiles import profile
+from dctutor.experiments.results import read_result, summary
+from dctutor.experiments.run import run
 
-__all__ = ["PROFILES", "run", "summary"]
+__all__ = ["profile", "read_result", "run", "summary"]

@@ -19,7 +19,7 @@ from training_epoch import timed
 from dctutor import load_dataset, methods
 from dctutor.architectures import MixtureModule
 from dctutor.devices import resolve_device
-from dctutor.experiments.run import PROFILES
+from dctutor.methods import registry
 
 # Methods with one weight for each pair of samples get fewer of them.
 SAMPLES = {"DSCNet": 1000}
@@ -30,7 +30,12 @@ def fit(name, data, n, epochs):
     """Fit with next to no pre-training and no early stop."""
     made = getattr(methods, name)
     known = made().get_params()
-    settings = {**PROFILES["smoke"], "image_shape": data.image_shape, "tol": 0.0, "precision": "float32"}
+    settings = {
+        **registry()[name].profiles["smoke"],
+        "image_shape": data.image_shape,
+        "tol": 0.0,
+        "precision": "float32",
+    }
     settings = {key: value for key, value in settings.items() if key in known} | {"epochs": epochs}
     return made(10, **settings, random_state=0, verbose=False).fit(data.X[:n])
 

@@ -4,37 +4,43 @@ import json
 import shutil
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from book_pages import ROOT
 from bs4 import BeautifulSoup
-from results_table import difference, duration, summarise
+from results_table import difference, duration, read_runs, summarise
 from sphinx.cmd.build import main as sphinx
+from tables import rounded
 from verdicts import judge
+
+from dctutor.methods import registry
 
 
 def recorded(method: str, seed: int, acc: float, **changes: object) -> dict:
-    return {
+    whole = {
         "method": method,
         "dataset": "mnist",
         "split": "all",
+        "labels": 0,
         "profile": "full",
+        "settings": {},
         "seed": seed,
         "metrics": {"acc": acc, "nmi": 0.8, "ari": 0.7},
         "seconds": 600.0,
+        "n_iter": 20,
         "peak_memory_mb": 900.0,
         "config": {},
-        "versions": {},
+        "versions": {"dctutor": "0.1.0"},
         "processor": "a <fast> processor",
         "command": f"python -m dctutor run {method} mnist --seeds {seed}",
     } | changes
+    return {"fit_on": whole["split"]} | whole
 
 
 @pytest.fixture
 def render(tmp_path: Path):
     source = tmp_path / "source"
     (source / "results").mkdir(parents=True)
-    shutil.copy(ROOT / "book" / "published.json", source)
-    shutil.copy(ROOT / "book" / "aims.json", source)
     shutil.copy(ROOT / "book" / "references.bib", source)
     (source / "conf.py").write_text(
         'extensions = ["myst_parser", "sphinxcontrib.bibtex", "results_table", "verdicts", "family_table"]\n'
@@ -42,12 +48,11 @@ def render(tmp_path: Path):
         encoding="utf-8",
     )
     (source / "index.md").write_text(
-        "# Page\n\n```{results-table} results\n:published: published.json\n```\n\n"
+        "# Page\n\n```{results-table} results\n```\n\n"
         "```{family-table} results\n:family: autoencoder\n:dataset: mnist-5k\n:profile: book\n"
         ":caption: Side by side\n```\n\n"
-        "```{aims-table} aims.json\n:results: results\n```\n\n"
-        "```{published-table} published.json\n```\n\n"
-        "```{papers-table} results\n:published: published.json\n```\n\n```{bibliography}\n:all:\n```\n",
+        "```{aims-table} results\n```\n\n```{published-table}\n```\n\n```{papers-table} results\n```\n\n"
+        "```{profiles-table}\n```\n\n```{bibliography}\n:all:\n```\n",
         encoding="utf-8",
     )
 
@@ -71,26 +76,29 @@ def test_means_over_seeds_stand_beside_the_papers(render) -> None:
         + [recorded("IDEC", seed, acc) for seed, acc in enumerate((0.92, 0.94))]
         + [recorded("DEC", 0, 0.71, dataset="mnist-5k", profile="book", seconds=50.0)]
     )
-    full, sample, _, published, papers = soup.select("div.dc-table table")
+    full, sample, _, published, papers, _ = soup.select("div.dc-table table")
     assert "MNIST" in full.caption.text and "full" in full.caption.text
     assert rows(full) == [
-        ["DEC 3 seeds, 10 min a fit"],
+        ["DEC 3 seeds, 10 min per fit, dctutor 0.1.0"],
         ["ACC", "0.820 ± 0.020", "0.843", "−2.3 points, missed"],
         ["NMI", "0.800 ± 0.000", "–", ""],
         ["ARI", "0.700 ± 0.000", "–", ""],
-        ["IDEC 2 seeds, 10 min a fit"],
+        ["IDEC 2 seeds, 10 min per fit, dctutor 0.1.0"],
         ["ACC", "0.930 ± 0.014", "0.881", "+4.9 points"],
         ["NMI", "0.800 ± 0.000", "0.867", "−6.7 points, missed"],
         ["ARI", "0.700 ± 0.000", "–", ""],
     ]
     # A paper's figure is for other data, so there is nothing to compare with.
-    assert rows(sample)[:2] == [["DEC 1 seed, 50 s a fit"], ["ACC", "0.710", "–", ""]]
+    assert rows(sample)[:2] == [["DEC 1 seed, 50 s per fit, dctutor 0.1.0"], ["ACC", "0.710", "–", ""]]
     assert rows(papers) == [
-        ["DEC MNIST", "ACC 0.843", "0.820", "−2.3 points, missed"],
         ["IDEC MNIST", "ACC 0.881", "0.930", "+4.9 points"],
         ["IDEC MNIST", "NMI 0.867", "0.800", "−6.7 points, missed"],
+        ["DEC MNIST", "ACC 0.843", "0.820", "−2.3 points, missed"],
     ]
-    assert len(rows(published)) == len(json.loads((ROOT / "book/published.json").read_text())["figures"])
+    figures = [figure for entry in registry().values() for figure in entry.published]
+    assert [row[0].split(" (")[0] for row in rows(published)] == [figure.name.split(" (")[0] for figure in figures]
+    assert ["JULE-RC", "USPS", "0.950", "0.913", ""] in rows(published) and len(figures) > 20
+    assert ["k-means", "HAPT, test split", "", "", "0.429"] in rows(published)
     assert "a <fast> processor" in soup.text
     assert "python -m dctutor run IDEC mnist --seeds 1" in soup.find("details").text
     entries = {tag["id"] for tag in soup.find_all(id=True)}
@@ -99,21 +107,85 @@ def test_means_over_seeds_stand_beside_the_papers(render) -> None:
 
 def test_methods_have_their_papers_names_and_unlike_data_are_marked(render) -> None:
     split = {"split": "test", "fit_on": "train", "labels": 1000}
-    aecm = [recorded("AECM", seed, 0.9, processor=f"X, 1 {word}") for seed, word in enumerate(("thread", "threads"))]
+    aecm = [recorded("AECM", seed, 0.9, processor="X, 1 thread") for seed in range(2)]
     soup = render([*aecm, recorded("DeepAutoencoderClustering", 0, 0.5, dataset="hapt", **split)])
     hapt, mnist = soup.select("div.dc-table table")[:2]
-    assert rows(mnist)[:2] == [["AE-CM 2 seeds, 10 min a fit"], ["ACC", "0.900 ± 0.000", "not checked", ""]]
+    assert rows(mnist)[:2] == [
+        ["AE-CM 2 seeds, 10 min per fit, dctutor 0.1.0"],
+        ["ACC", "0.900 ± 0.000", "not checked", ""],
+    ]
     assert rows(hapt)[0][0].startswith("DAC 1 seed") and rows(hapt)[3][3] == "+14.1 points (other files)"
-    assert rows(soup.select("div.dc-table table")[-1]) == [
+    assert rows(soup.select("div.dc-table table")[-2]) == [
         ["DAC HAPT, test split, 1,000 labels", "ARI 0.559", "0.700", "+14.1 points (other files)"]
     ]
     assert "Measured on: X, 1 thread." in soup.text and "original files" in soup.text
 
 
-def test_a_row_says_what_was_set_and_the_least_time(render) -> None:
-    command = "python -m dctutor run DEC mnist --set noise=0 --set 'widths=[9, 3]' --seeds"
-    soup = render([recorded("DEC", seed, 0.9, command=f"{command} {seed}", seconds=60 + seed) for seed in range(2)])
-    assert rows(soup.select_one("div.dc-table table"))[0] == ["DEC 2 seeds, 60 s a fit; noise=0, widths=[9, 3]"]
+def table_of(soup: BeautifulSoup, caption: str):
+    (table,) = [table for table in soup.select("table") if table.caption.text == caption]
+    return table
+
+
+def test_a_variant_is_a_row_of_its_own_that_says_what_was_set(render) -> None:
+    ward = {"settings": {"noise": 0, "init": "ward"}, "versions": {"dctutor": "0.2.0"}}
+    plain = [recorded("IDEC", seed, acc, seconds=60 + seed) for seed, acc in enumerate((0.90, 0.92))]
+    variants = [recorded("IDEC", seed, acc, **ward) for seed, acc in enumerate((0.94, 0.96))]
+    narrow = recorded("IDEC", 0, 0.5, settings={"widths": [9, 3]})
+    soup = render([*variants, *plain, narrow, recorded("IDEC", 2, 0.92, versions={"dctutor": "0.2.0"})])
+    found = rows(soup.select_one("div.dc-table table"))
+    assert found[0] == ["IDEC 3 seeds, 60 s per fit, dctutor 0.1.0 and 0.2.0"] and found[1][1] == "0.913 ± 0.012"
+    assert found[4] == ["IDEC variant init=ward, noise=0; 2 seeds, 10 min per fit, dctutor 0.2.0"]
+    assert found[5][1] == "0.950 ± 0.014"
+    assert found[8] == ["IDEC variant widths=[9, 3]; 1 seed, 10 min per fit, dctutor 0.1.0"]
+    told = [(row[0], row[2]) for row in rows(table_of(soup, "Papers and runs")) if row[1].startswith("ACC")]
+    assert told == [
+        ("IDEC MNIST", "0.913"),
+        ("IDEC MNIST; variant init=ward, noise=0", "0.950"),
+        ("IDEC MNIST; variant widths=[9, 3]", "0.500"),
+    ]
+    aims = [(row[0], row[3]) for row in rows(table_of(soup, "Aims and runs")) if row[0].startswith("IDEC mnist")]
+    assert [aim for aim in aims if "5k" not in aim[0]] == [
+        ("IDEC mnist", "−0.7 points, missed"),
+        ("IDEC mnist; variant init=ward, noise=0", "met"),
+        ("IDEC mnist; variant widths=[9, 3]", "−42.0 points, missed"),
+    ]
+
+
+def test_to_be_above_another_is_to_be_above_its_best_variant(render) -> None:
+    rivals = [recorded(name, 0, 0.5) for name in ("DEC", "DCN", "IDEC")]
+    soup = render([recorded("AECM", 0, 0.7), *rivals, recorded("DCN", 0, 0.8, settings={"noise": 0.2})])
+    found = {row[0]: row[1:] for row in rows(table_of(soup, "Aims and runs"))}
+    assert found["AE-CM mnist"] == ["ACC above DCN , 0.800", "0.700", "−10.0 points, missed"]
+
+
+def test_profiles_are_listed(render) -> None:
+    found = {row[0]: row[1:] for row in rows(table_of(render([]), "What the profiles set"))}
+    assert found["DEPICT"][1] == "pretrain_epochs=60, weight_decay=0.03, epochs=20"
+    assert found["CM"] == ["epochs=1", "epochs=20"] and "JULE" not in found and "k-means" not in found
+
+
+def test_groups_keep_settings_apart_however_they_are_written() -> None:
+    one, other = {"noise": 0, "init": "ward"}, {"init": "ward", "noise": 0}
+    found = summarise([recorded("DEC", 0, 0.8, settings=one), recorded("DEC", 1, 0.6, settings=other)])
+    assert [(row["seeds"], row["settings"]) for row in found] == [(2, one)]
+    told = [{"fit_on": "train"}, {"labels": 7}, {"split": "test"}, {"profile": "book"}, {"dataset": "usps"}]
+    told += [{"settings": one}, {"method": "DCN"}, {}]
+    assert len(summarise([recorded("DEC", 0, 0.8) | changes for changes in told])) == len(told)
+
+
+def test_a_file_that_holds_no_whole_run_is_no_row(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text(json.dumps(recorded("DEC", 0, 0.8)), encoding="utf-8")
+    assert len(read_runs(tmp_path)) == 1
+    (tmp_path / "b.json").write_text(json.dumps(recorded("DEC", 0, 7)), encoding="utf-8")
+    with pytest.raises(ValueError, match=r"b\.json does not hold a whole run: metrics: expected acc and nmi in"):
+        read_runs(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.8806, "0.881"), (0.0625, "0.062"), (0.7145, "0.714"), (0.8635, "0.864"), (1, "1.000")]
+)
+def test_figures_are_rounded_as_pandas_does_in_the_notebooks(value: float, text: str) -> None:
+    assert rounded(value) == text == f"{pd.Series([value], dtype=float).round(3)[0]:.3f}"
 
 
 def test_a_family_stands_side_by_side_behind_the_baseline(render) -> None:
@@ -147,12 +219,12 @@ def test_aims_are_met_or_missed(render) -> None:
     )
     (table,) = [table for table in soup.select("table") if table.caption.text == "Aims and runs"]
     found = {(row[0], row[1][:3]): row[1:] for row in rows(table)}
-    assert found["DEC mnist", "ACC"] == ["ACC 0.88", "0.880", "met"]
-    assert found["IDEC mnist", "ACC"] == ["ACC 0.92", "0.915", "−0.5 points, missed"]
+    assert found["DEC mnist", "ACC"] == ["ACC 0.880", "0.880", "met"]
+    assert found["IDEC mnist", "ACC"] == ["ACC 0.920", "0.915", "−0.5 points, missed"]
     assert found["AE-CM mnist", "ACC"] == ["ACC above IDEC , 0.915", "0.900", "−1.5 points, missed"]
-    assert found["DEN mnist-5k", "ACC"] == ["ACC above AutoencoderKMeans, 0.500", "0.600", "met"]
-    assert found["DEN mnist-5k", "NMI"] == ["NMI above AutoencoderKMeans, 0.800", "0.800", "level, missed"]
-    assert found["DEPICT mnist-5k", "ACC"] == ["ACC 0.80", "not recorded", ""]
+    assert found["DEN mnist-5k", "ACC"] == ["ACC above Autoencoder + k-means, 0.500", "0.600", "met"]
+    assert found["DEN mnist-5k", "NMI"] == ["NMI above Autoencoder + k-means, 0.800", "0.800", "level, missed"]
+    assert found["DEPICT mnist-5k", "ACC"] == ["ACC 0.800", "not recorded", ""]
 
 
 def test_an_aim_waits_for_all_its_rivals_and_leaves_out_other_fits(render) -> None:

@@ -1,0 +1,42 @@
+"""Arguments that a recorded run takes in place of a method's defaults."""
+
+from typing import Any
+
+from dctutor import methods
+from dctutor.methods._registry import PROFILE_NAMES
+
+__all__ = ["profile"]
+
+
+def profile(method: str, name: str) -> dict[str, Any]:
+    """Arguments that a profile gives one method, from its entry in the registry.
+
+    Parameters
+    ----------
+    method : str
+        A name in ``dctutor.methods.__all__``.
+    name : {"smoke", "book", "full"}
+        ``"smoke"`` only shows that the method runs. ``"book"`` is the method's defaults. ``"full"`` is for the papers'
+        own data, of which one epoch has many times the steps of one on a bundled sample.
+
+    Returns
+    -------
+    dict
+        Values by the names of the method's arguments.
+
+    Raises
+    ------
+    ValueError
+        If there is no such method or profile.
+
+    Examples
+    --------
+    >>> from dctutor.experiments import profile
+    >>> profile("ClusteringModule", "full"), profile("DEC", "book")
+    ({'epochs': 20}, {})
+    """
+    if method not in methods.__all__:
+        raise ValueError(f"method: expected one of {', '.join(methods.__all__)}, got {method!r}")
+    if name not in PROFILE_NAMES:
+        raise ValueError(f"profile: expected one of {', '.join(PROFILE_NAMES)}, got {name!r}")
+    return dict(methods.registry()[method].profiles.get(name, {}))
