@@ -68,7 +68,13 @@ def bad_values(hint):
         entries = bad_values(Annotated[get_args(hint)[0], bounds])
         whole = [("10", TypeError), (b"10", TypeError), (10, TypeError), (None, TypeError), ({"a"}, TypeError)]
         inside = [((value,), error) for value, error in entries]
-        return [*whole, ((), ValueError), ([], ValueError), *inside, (np.array([value for value, _ in entries[:1]]), entries[0][1])]
+        return [
+            *whole,
+            ((), ValueError),
+            ([], ValueError),
+            *inside,
+            (np.array([value for value, _ in entries[:1]]), entries[0][1]),
+        ]
     if get_origin(hint) is Callable:
         return [(5, TypeError), ("print", TypeError)]
     assert isinstance(hint, type) and hint is not object, hint

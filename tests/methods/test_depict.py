@@ -98,11 +98,14 @@ def test_starting_from_a_trained_network(pretrained):
     fitted = small(DEPICT, autoencoder=given).fit(X)
     assert all(torch.equal(a, b) for a, b in zip(before, given.state_dict().values(), strict=True))
     assert fitted.network_ is not given and "pretrain" not in fitted.history_
-    with pytest.raises(ValueError, match="autoencoder: expected one of the same layers"):
+    with pytest.raises(ValueError, match=r"autoencoder: expected layers .* got \[\(16, 8\), \(3, 16\)"):
         small(DEPICT, autoencoder=given, widths=(16, 4)).fit(X)
-    with pytest.raises(TypeError, match="autoencoder: expected a SoftmaxAutoencoder"):
+    with pytest.raises(
+        ValueError, match="autoencoder: expected one whose codes go through tanh, as here, got unchanged"
+    ):
         small(DEPICT, autoencoder=small(AutoencoderKMeans).fit(X).network_).fit(X)
-    assert isinstance(given, SoftmaxAutoencoder)
+    with pytest.raises(TypeError, match="autoencoder: expected a ConvolutionalAutoencoder, got Autoencoder"):
+        small(DEPICT, autoencoder=given).fit(X.reshape(120, 2, 4))
 
 
 def test_stops_when_fewer_than_tol_change():
