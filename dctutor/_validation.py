@@ -43,8 +43,11 @@ def check_number(
     """Return ``value`` as a float in [minimum, below), or in [minimum, maximum], or raise naming the argument."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(f"{name}: expected a number, got {value!r} of type {type(value).__name__}")
+    try:
+        number = float(value)
+    except OverflowError:  # an integer of hundreds of digits
+        number = float("inf") if value > 0 else float("-inf")
     # Written so that NaN fails.
-    number = float(value)
     inside = number > minimum if open_at_minimum else number >= minimum
     if not inside or not (number < below if maximum is None else number <= maximum):
         bracket, end = "(" if open_at_minimum else "[", f"{below:g})" if maximum is None else f"{maximum:g}]"
@@ -56,7 +59,7 @@ def check_sizes(name: str, value: Any, *, minimum: int = 1) -> tuple[int, ...]:
     """Return the sizes as a tuple, at least ``minimum``, or raise TypeError / ValueError naming the argument."""
     if isinstance(value, np.ndarray) and value.ndim:
         value = value.tolist()
-    if not isinstance(value, Sequence) or isinstance(value, str):
+    if not isinstance(value, Sequence) or isinstance(value, str | bytes | bytearray):
         raise TypeError(f"{name}: expected a sequence of sizes, got {value!r}")
     if len(value) < minimum:
         raise ValueError(f"{name}: expected at least one layer, got {value!r}")

@@ -111,6 +111,11 @@ class Fuzzy(Head):
         return fuzzy_memberships(z, self.centers, self.m)
 
 
+def _finite(layer: nn.Linear, z: Tensor) -> Tensor:
+    """Logits in float32, finite: otherwise a sample that lies absurdly far away would turn into NaN."""
+    return full_precision(lambda z: layer(z.clamp(-1e30, 1e30)).clamp(-1e30, 1e30), z)
+
+
 class Softmax(Head):
     """A dense layer with a softmax.
 
@@ -132,7 +137,7 @@ class Softmax(Head):
 
     def logits(self, z: Float[Tensor, "n p"]) -> Float[Tensor, "n k"]:
         """What the softmax takes, in float32 even under autocast."""
-        return full_precision(self.layer, z)
+        return _finite(self.layer, z)
 
     def assign(self, z: Float[Tensor, "n p"]) -> Float[Tensor, "n k"]:
         """Softmax of the logits."""
@@ -206,9 +211,7 @@ class Mixture(Head):
 
     def assign(self, z: Float[Tensor, "n p"]) -> Float[Tensor, "n k"]:
         """Soft assignments gamma."""
-        # Logits must stay finite, or a sample that lies absurdly far away turns into NaN.
-        logits = full_precision(lambda z: self.encoder(z.clamp(-1e30, 1e30)).clamp(-1e30, 1e30), z)
-        return torch.softmax(logits, dim=1)
+        return _finite(self.encoder, z).softmax(1)
 
     def mix(self, gamma: Float[Tensor, "n k"]) -> Float[Tensor, "n p"]:
         """Reconstructions: means of the centroids, weighted by soft assignments; in float32 even under autocast."""

@@ -253,7 +253,12 @@ class DeepClusterer(Saved, Fitted, ABC):
         self.history_, self.snapshots_, self.n_iter_ = loop.history, loop.snapshots, loop.epoch
         labels = assigned.argmax(1) if trained.labels is None else torch.as_tensor(trained.labels)
         self.labels_ = labels.cpu().numpy().astype(np.int64)
+        k = assigned.shape[1]
+        if self.labels_.shape != (len(x),) or not 0 <= self.labels_.min() <= self.labels_.max() < k:
+            raise ValueError(f"_train: expected labels of shape ({len(x)},) from 0 to {k - 1}, got {trained.labels}")
         self._arrays = tuple(trained.arrays)
+        if not all(name.endswith("_") for name in self._arrays):
+            raise ValueError(f"_train: expected names of arrays that end in an underscore, got {self._arrays}")
         for name, values in trained.arrays.items():
             setattr(self, name, torch.as_tensor(values).detach().cpu().numpy())
         warn_of_empty(self.labels_, self.n_clusters, stacklevel=5)

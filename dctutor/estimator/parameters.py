@@ -17,7 +17,7 @@ from typing import Annotated, Any, ClassVar, Literal, Union, get_args, get_origi
 
 import numpy as np
 
-from dctutor._validation import check_integer, check_number, check_sizes
+from dctutor._validation import check_integer, check_number
 
 __all__ = [
     "Count",
@@ -99,23 +99,37 @@ def _check(name: str, value: Any, hint: Any) -> None:
         _check_any(name, value, get_args(hint))
     elif get_origin(hint) is Literal:
         choices = get_args(hint)
-        if not any(type(value) is type(choice) and value == choice for choice in choices):
+        # True is no 1 here, and what NumPy has of a string is one.
+        alike = (choice for choice in choices if isinstance(value, type(choice)))
+        if not any(value == choice and isinstance(value, bool) == isinstance(choice, bool) for choice in alike):
             raise ValueError(f"{name}: expected {_listed(map(repr, choices))}, got {value!r}")
-    elif hint is int:
-        check_integer(name, value, minimum=bounds.low)
-    elif hint is float:
+    elif hint is int or hint is float:
+        if hint is int:
+            check_integer(name, value, minimum=bounds.low)
         maximum = bounds.high if bounds.high < float("inf") and not bounds.below else None
-        check_number(name, value, minimum=bounds.low, below=bounds.high, maximum=maximum, open_at_minimum=bounds.above)
+        above = bounds.above or bounds.low == float("-inf")
+        check_number(name, value, minimum=bounds.low, below=bounds.high, maximum=maximum, open_at_minimum=above)
     elif hint is bool:
         if not isinstance(value, numbers.Integral | np.bool_):
             raise TypeError(f"{name}: expected True or False, got {value!r}")
     elif get_origin(hint) is Sequence:
-        check_sizes(name, value)
+        _check_each(name, value, Annotated[get_args(hint)[0], bounds])
     elif get_origin(hint) is Callable or hint is Callable:
         if not callable(value):
             raise TypeError(f"{name}: expected a function, got {value!r}")
-    elif hint is not Any and not isinstance(value, get_origin(hint) or hint):
+    elif hint is not Any and isinstance(kind := get_origin(hint) or hint, type) and not isinstance(value, kind):
         raise TypeError(f"{name}: expected {_told(hint)}, got {value!r} of type {type(value).__name__}")
+
+
+def _check_each(name: str, value: Any, hint: Any) -> None:
+    if isinstance(value, np.ndarray) and value.ndim:
+        value = value.tolist()
+    if not isinstance(value, Sequence) or isinstance(value, str | bytes | bytearray):
+        raise TypeError(f"{name}: expected a sequence, got {value!r} of type {type(value).__name__}")
+    if len(value) == 0:
+        raise ValueError(f"{name}: expected at least one entry, got {value!r}")
+    for entry in value:
+        _check(name, entry, hint)
 
 
 def _check_any(name: str, value: Any, options: tuple[Any, ...]) -> None:

@@ -3,6 +3,7 @@
 import copy
 import hashlib
 import inspect
+import itertools
 import json
 import math
 import os
@@ -19,7 +20,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
 from dctutor.devices import initial_weights, plain_modes, resolve_device, resolve_precision
-from dctutor.estimator.parameters import check_arguments
+from dctutor.estimator.parameters import check_arguments, declared
 from dctutor.estimator.scaling import Scaling
 from dctutor.snapshots import from_tensors, to_tensors
 from dctutor.storage import FileFormatError, raw_bytes, read_file, write_file
@@ -29,6 +30,8 @@ __all__ = ["Saved", "fingerprint", "method_of", "parameters", "plain", "restored
 _ARRAYS = ("cluster_centers_", "labels_", "snapshot_index_")
 # What says how to watch and keep a fit, and not what comes of it.
 _OF_THE_FIT = ("verbose", "checkpoint", "checkpoint_seconds", "on_epoch")
+# What only the machine of the fit knows: no file holds it, and none is believed to.
+_LOCAL = ("checkpoint", "on_epoch")
 
 
 class Saved(BaseEstimator):
@@ -40,7 +43,7 @@ class Saved(BaseEstimator):
     def _keep_arguments(self) -> None:
         # `set_params` may prepare the next fit while this one is used and saved.
         try:
-            self._fitted_with = parameters(self.get_params(deep=False))
+            self._fitted_with = parameters(_given(self))
         except TypeError as error:
             self._fitted_with = str(error)  # the error itself would keep the data of its frames; `save` raises it
 
@@ -68,6 +71,8 @@ class Saved(BaseEstimator):
         TypeError
             If an argument, as a class of your own may have, is neither a network nor what JSON can hold; or if
             ``autoencoder`` was of a class of your own, which the file could not bring back.
+        ValueError
+            If a weight is NaN or infinite.
         """
         check_is_fitted(self)
         _save(self, path)
@@ -107,16 +112,27 @@ class Saved(BaseEstimator):
         return restored(cls, path, tensors, facts)
 
     def __getstate__(self) -> dict[str, Any]:
-        state = dict(super().__getstate__())
-        for name in ("network_", "head_"):
-            if name in state and any(t.device.type != "cpu" for t in state[name].state_dict().values()):
-                state[name] = copy.deepcopy(state[name]).cpu()  # a machine without this device could not read it
-        return state
+        # A machine without the device of a tensor could not read it.
+        return {name: _on_cpu(value) for name, value in super().__getstate__().items()}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
         if "network_" in state and self.device != "cpu":
             _place(self, stacklevel=3)
+
+
+def _on_cpu(value: Any) -> Any:
+    """A network or a tensor that is on another device, copied; anything else as it is."""
+    if isinstance(value, nn.Module):
+        held = itertools.chain(value.parameters(), value.buffers())
+        return copy.deepcopy(value).cpu() if any(tensor.device.type != "cpu" for tensor in held) else value
+    return value.cpu() if isinstance(value, Tensor) else value
+
+
+def _given(estimator: Any) -> dict[str, Any]:
+    """The arguments of an estimator, including those that a constructor of one's own hands on unnamed."""
+    handed_on = {name: getattr(estimator, name) for name in declared(type(estimator))}
+    return handed_on | estimator.get_params(deep=False)
 
 
 def _place(estimator: Any, stacklevel: int) -> None:
@@ -156,16 +172,15 @@ def parameters(arguments: Mapping[str, Any]) -> dict[str, Any]:
     None stands for a network, a source of randomness, and for what only the machine of the fit knows.
     """
     left_out = nn.Module | np.random.RandomState
-    local = ("checkpoint", "on_epoch")
     return {
-        name: None if name in local or isinstance(value, left_out) else plain(name, value)
+        name: None if name in _LOCAL or isinstance(value, left_out) else plain(name, value)
         for name, value in arguments.items()
     }
 
 
 def fingerprint(estimator: Any, x: NDArray[np.float32], seed: int, y: NDArray[np.int64] | None = None) -> list[Any]:
     """Name a fit by its method, its data and the arguments that change its result."""
-    given = estimator.get_params(deep=False)
+    given = _given(estimator)
     arguments = {name: value for name, value in parameters(given).items() if name not in _OF_THE_FIT}
     # A RandomState instance is known by what it gives; without a seed, any checkpoint's will do.
     arguments["random_state"] = None if estimator.random_state is None else seed
@@ -194,7 +209,8 @@ def _save(estimator: Any, path: str | os.PathLike[str]) -> None:
     }
     for name in (*_ARRAYS, *estimator._arrays):
         tensors[name] = torch.tensor(getattr(estimator, name), device="cpu")
-    tensors["shift"] = torch.tensor(estimator.scaling_.shift)
+    tensors["shift"] = torch.tensor(estimator.scaling_.shift, device="cpu")
+    _check_finite(tensors, estimator._arrays)
     shots, shot_facts = to_tensors(estimator.snapshots_)
     facts = {
         "method": type(estimator).__name__,
@@ -213,12 +229,17 @@ def _save(estimator: Any, path: str | os.PathLike[str]) -> None:
     }
     again = _blank(type(estimator), facts)
     with torch.device("meta"):
-        rebuilt = again._build_network(facts["n_features_in_"])
-    if [*map(type, rebuilt.modules())] != [*map(type, estimator.network_.modules())]:
-        raise TypeError(
-            f"network_: expected layers that {type(estimator).__name__} can make again when the file is loaded, got"
-            f" {type(estimator.network_).__name__}, a class of its own or with such layers; save its state_dict instead"
-        )
+        rebuilt = {
+            "network_": again._build_network(facts["n_features_in_"]),
+            "head_": again._build_head(estimator.cluster_centers_.shape[1]),
+        }
+    for name, made in rebuilt.items():
+        own = getattr(estimator, name)
+        if [*map(type, made.modules())] != [*map(type, own.modules())]:
+            raise TypeError(
+                f"{name}: expected layers that {type(estimator).__name__} can make again when the file is loaded, got"
+                f" {type(own).__name__}, a class of its own or with such layers; save its state_dict instead"
+            )
     write_file(path, tensors | shots, facts)
 
 
@@ -246,7 +267,14 @@ def restored(cls: type[Any], path: str | os.PathLike[str], tensors: Mapping[str,
 def _blank(cls: type[Any], facts: Mapping[str, Any]) -> Any:
     """Make the estimator, not yet fitted, as `_build_network` needs it."""
     # JSON has no tuples; the arguments that are sequences are tuples.
-    estimator = cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in facts["parameters"].items()})
+    given = {k: tuple(v) if isinstance(v, list) else v for k, v in facts["parameters"].items()}
+    given |= dict.fromkeys(given.keys() & set(_LOCAL))
+    # A constructor of one's own may name only some of the arguments; the others are attributes all the same.
+    named = inspect.signature(cls).parameters
+    takes_all = any(parameter.kind is parameter.VAR_KEYWORD for parameter in named.values())
+    unnamed = set() if takes_all else given.keys() & (declared(cls).keys() - named.keys())
+    estimator = cls(**{name: value for name, value in given.items() if name not in unnamed})
+    vars(estimator).update({name: given[name] for name in unnamed})
     estimator._fitted_with = facts["parameters"]
     shape = facts["image_shape_"]
     estimator.image_shape_ = None if shape is None else tuple(shape)
@@ -259,35 +287,53 @@ def _restored(cls: type[Any], tensors: Mapping[str, Tensor], facts: Any) -> Any:
     check_arguments(estimator)
     estimator._check_params()
     width = estimator.n_features_in_
-    if not isinstance(width, int) or width < 1 or math.prod(estimator.image_shape_ or (width,)) != width:
+    sizes = (width, *(estimator.image_shape_ or (width,)))
+    if not all(isinstance(size, int) and size > 0 for size in sizes) or math.prod(sizes[1:]) != width:
         raise ValueError(f"{width!r} features and images of shape {estimator.image_shape_} do not agree")
-    for name, tensor in tensors.items():
-        if not name.startswith("snapshot/") and not torch.isfinite(tensor).all():
-            raise ValueError(f"{name} holds NaN or infinity")
-    centers, labels = tensors["cluster_centers_"], tensors["labels_"]
-    if centers.ndim != 2 or labels.ndim != 1 or labels.dtype != torch.int64 or labels.min() < 0:
-        raise ValueError("cluster_centers_ and labels_ are not those of a fit")
-    estimator.network_ = _filled(lambda: estimator._build_network(width), "network", tensors)
-    estimator.head_ = _filled(lambda: estimator._build_head(centers.shape[1]), "head", tensors)
-    estimator._arrays = tuple(str(name) for name in facts["arrays"])
-    for name in (*_ARRAYS, *estimator._arrays):
-        setattr(estimator, name, tensors[name].numpy())
+    estimator._arrays = tuple(facts["arrays"])
+    if any(not name.isidentifier() or not name.endswith("_") or name.startswith("_") for name in estimator._arrays):
+        raise ValueError(f"{facts['arrays']} are not names of fitted arrays")
+    _check_finite(tensors, estimator._arrays)
+    centers, labels, index = (tensors[name] for name in _ARRAYS)
+    if centers.ndim != 2 or not centers.is_floating_point():
+        raise ValueError("cluster_centers_ are not those of a fit")
+    for name, numbers, end in (("labels_", labels, len(centers)), ("snapshot_index_", index, len(labels))):
+        whole = numbers.ndim == 1 and len(numbers) > 0 and numbers.dtype == torch.int64
+        if not whole or numbers.min() < 0 or numbers.max() >= end:
+            raise ValueError(f"{name} are not those of a fit")
     shift, factor = tensors["shift"].numpy(), float(facts["factor"])
-    if shift.shape not in ((), (width,)) or shift.dtype != np.float32 or not 0 < factor < math.inf:
+    expected = (width,) if cls.input_scaling == "centred" else ()
+    if shift.shape != expected or shift.dtype != np.float32 or not 0 < factor < math.inf:
         raise ValueError("the scaling is not one of a fit")
     estimator.scaling_ = Scaling(shift, factor, bool(facts["clipped"]))
+    # No array as wide as the input is made before the width is known to be that of the weights.
+    estimator.network_ = _filled(lambda: estimator._build_network(width), "network", tensors)
+    if getattr(estimator.network_, "embedding_dim", centers.shape[1]) != centers.shape[1]:
+        raise ValueError("the network embeds in another width than that of cluster_centers_")
+    estimator.head_ = _filled(lambda: estimator._build_head(centers.shape[1]), "head", tensors)
+    for name in (*_ARRAYS, *estimator._arrays):
+        setattr(estimator, name, tensors[name].numpy())
     estimator.snapshots_ = from_tensors(tensors, facts["snapshots"])
+    if any(shot.embedding.ndim != 2 or len(shot.embedding) != len(index) for shot in estimator.snapshots_):
+        raise ValueError("the snapshots are not of the samples of snapshot_index_")
     estimator.n_iter_, estimator.seconds_ = int(facts["n_iter_"]), float(facts["seconds_"])
     estimator.history_ = {
         table: {name: [float(value) for value in column] for name, column in columns.items()}
         for table, columns in facts["history_"].items()
     }
     q = estimator.predict_proba(np.zeros((1, width)))  # do the parts fit together?
-    if q.shape[1] != len(centers) or labels.max() >= len(centers) or not np.isfinite(q).all():
+    if q.shape != (1, len(centers)) or not np.isfinite(q).all():
         raise ValueError("its parts do not fit together")
     if facts["feature_names_in_"]:
         estimator.feature_names_in_ = np.array(facts["feature_names_in_"], dtype=object)
     return estimator
+
+
+def _check_finite(tensors: Mapping[str, Tensor], arrays: Sequence[str]) -> None:
+    """Raise ValueError if a weight is not finite; what else a method of one's own keeps may be anything."""
+    for name, tensor in tensors.items():
+        if not name.startswith("snapshot/") and name not in arrays and not torch.isfinite(tensor).all():
+            raise ValueError(f"{name}: expected finite numbers, got NaN or infinity")
 
 
 def _filled(make: Any, part: str, tensors: Mapping[str, Tensor]) -> nn.Module:

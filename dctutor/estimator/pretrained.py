@@ -108,6 +108,8 @@ def start_network(loop: Loop, build: Any, given: nn.Module | None) -> Any:
             raise TypeError(f"autoencoder: expected {_article(type(network).__name__)}, got {given!r}")
         if (got := _shapes(given)) != (expected := _shapes(network)):
             raise ValueError(f"autoencoder: expected layers {expected}, as the arguments and the data say, got {got}")
+        if (of_given := _activation(given)) != (own := _activation(network)):
+            raise ValueError(f"autoencoder: expected one whose codes go through {own}, as here, got {of_given}")
         network = loop.adopt(copy.deepcopy(given))
     loop.register(network=network)
     return network
@@ -115,6 +117,11 @@ def start_network(loop: Loop, build: Any, given: nn.Module | None) -> Any:
 
 def _shapes(network: nn.Module) -> list[tuple[int, ...]]:
     return [tuple(value.shape) for name, value in network.state_dict().items() if name.endswith("weight")]
+
+
+def _activation(network: nn.Module) -> str | None:
+    activation = getattr(network, "code_activation", None)
+    return getattr(activation, "__name__", activation)
 
 
 def _article(name: str) -> str:

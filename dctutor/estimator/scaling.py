@@ -1,7 +1,8 @@
 """How a method's input is scaled: one shift and one factor, learnt in `fit` and undone by whatever leaves the model."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,21 +63,37 @@ class Scaling:
         return cls(mean, _inverse(_mean_square(x, mean) ** 0.5))
 
     def apply(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Scale inputs; the result is an array of its own, float32."""
-        x = np.asarray(x, np.float32)
-        scaled = (x - self.shift if self.shift.any() else x) * np.float32(self.factor)
+        """Scale inputs; the result is an array of its own, float32 and finite."""
+
+        def scale(x: NDArray[Any], factor: Any) -> NDArray[Any]:
+            return (x - self.shift if self.shift.any() else x) * factor
+
+        scaled = _computed(scale, x, self.factor)
         return np.clip(scaled, 0, 1, out=scaled) if self.clipped else scaled
 
     def undo(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
         """Bring scaled inputs, or their reconstructions, back to the units of the data."""
-        return np.asarray(x, np.float32) / np.float32(self.factor) + self.shift
+        return _computed(lambda x, factor: x / factor + self.shift, x, self.factor)
+
+
+def _computed(
+    formula: Callable[[NDArray[Any], Any], NDArray[Any]], x: NDArray[np.float32], factor: float
+) -> NDArray[np.float32]:
+    """Compute in float32, or in float64 if that overflows; what no float32 can hold becomes the largest that can."""
+    x = np.asarray(x, np.float32)
+    with np.errstate(over="ignore", invalid="ignore"):
+        found = formula(x, np.float32(factor))
+        if np.isfinite(found.sum(dtype=np.float64)):
+            return found
+    most = np.finfo(np.float32).max
+    return formula(x.astype(np.float64), factor).clip(-most, most).astype(np.float32)
 
 
 def _inverse(size: float) -> float:
     # Below the smallest normal float32, the factor would overflow: such data is constant.
-    return 1 / size if size > np.finfo(np.float32).tiny else 1.0
+    return 1 / size if size > float(np.finfo(np.float32).tiny) else 1.0
 
 
 def _mean_square(x: NDArray[np.float32], shift: NDArray[np.float32]) -> float:
-    blocks = (x[start : start + _ROWS] - shift for start in range(0, len(x), _ROWS))
-    return float(sum(np.square(block, dtype=np.float64).sum() for block in blocks) / x.size)
+    blocks = (np.subtract(x[start : start + _ROWS], shift, dtype=np.float64) for start in range(0, len(x), _ROWS))
+    return float(sum(np.square(block).sum() for block in blocks) / x.size)

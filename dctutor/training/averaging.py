@@ -45,9 +45,10 @@ class AveragedEpoch:
                 mean.update_parameters(network)
 
     def finish(self) -> None:
-        """Give the networks their means."""
+        """Give the networks their means, unless training ended before the averaged epoch began."""
         for network, mean in self.pairs:
-            network.load_state_dict(mean.module.state_dict())
+            if mean.n_averaged > 0:
+                network.load_state_dict(mean.module.state_dict())
 
     def schedule(self, schedule: Schedule) -> Schedule:
         """Run ``schedule`` over the epochs before the averaged one, which keeps the last learning rate."""

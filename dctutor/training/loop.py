@@ -334,7 +334,7 @@ class Loop:
                     self.note(phase, epoch=self.epoch, **means)
                     bar.set_postfix({name: f"{mean:.4g}" for name, mean in means.items()}, refresh=False)
                     if self.on_epoch is not None:
-                        stopped |= self.processes.first(self.on_epoch(self) is True)
+                        stopped |= self.processes.first(_is_true(self.on_epoch(self)))
                 last = stopped or self.epoch == epochs
                 with self.evaluating():
                     if last and end is not None:
@@ -529,6 +529,10 @@ class Loop:
         self.history, self.steps, self.epoch = facts["history"], facts["steps"], facts["epoch"]
         self.snapshots = from_tensors(tensors, facts["snapshots"])
         return facts["stopped"]
+
+
+def _is_true(answer: Any) -> bool:
+    return isinstance(answer, bool | np.bool_) and bool(answer)  # what NumPy compares gives its own kind of True
 
 
 def _owner(function: Any) -> nn.Module | None:

@@ -18,9 +18,9 @@ def start():
 
 def constraints(start, k, t):
     """The three terms before fine-tuning: plain NumPy, scikit-learn's neighbours."""
-    x = (X * start.scale_).astype(np.float32)
+    x = (X * start.scaling_.factor).astype(np.float32)
     z = start.transform(X).astype(float)
-    rebuilt = start.inverse_transform(z) * start.scale_
+    rebuilt = start.inverse_transform(z) * start.scaling_.factor
     z = z / z.std(0, ddof=1).mean()  # fine-tuning starts from unit spread
     distance, neighbors = NearestNeighbors(n_neighbors=k).fit(x).kneighbors()
     width = t or (distance**2).mean()

@@ -9,7 +9,7 @@ from scipy.stats import multivariate_normal
 from small_fits import blobs, small
 
 from dctutor import DEPICT, AutoencoderKMeans
-from dctutor.architectures import Autoencoder, SoftmaxAutoencoder
+from dctutor.architectures import Autoencoder, ConvolutionalAutoencoder
 from dctutor.classical.ward import ward
 from dctutor.metrics import clustering_accuracy
 
@@ -47,7 +47,7 @@ def test_objective_is_the_papers(sharpness):
     base = small(DEPICT, gamma=0, epochs=1, pretrain_epochs=0, learning_rate=1e-12).fit(cloud)
     settings = {"noise": 0.0, "start_epochs": 0, "epochs": 1, "batch_size": 120, "gamma": 0.7, "hidden_weight": 0.3}
     fitted = small(DEPICT, **settings, sharpness=sharpness, autoencoder=base.network_).fit(cloud)
-    table, x = fitted.history_["cluster"], torch.tensor(cloud * base.scale_, dtype=torch.float32)
+    table, x = fitted.history_["cluster"], torch.tensor(cloud * base.scaling_.factor, dtype=torch.float32)
     with torch.no_grad():
         hidden, z = base.network_.layer_outputs(x)
         hidden_hat, x_hat = base.network_.decoder_outputs(z)
@@ -72,7 +72,7 @@ def test_the_target_comes_from_the_whole_image_and_the_guess_from_a_damaged_one(
 
 def test_without_its_weight_the_clustering_loss_moves_nothing(pretrained):
     settings = {"gamma": 0, "weight_decay": 0.0, "autoencoder": pretrained.network_, "start_epochs": 0}
-    short, long = (small(DEPICT, epochs=epochs, **settings).fit(X).network_.softmax for epochs in (1, 5))
+    short, long = (small(DEPICT, epochs=epochs, **settings).fit(X).head_.layer for epochs in (1, 5))
     assert torch.equal(short.weight, long.weight) and torch.equal(short.bias, long.bias)
 
 
@@ -85,10 +85,11 @@ def test_images_go_through_convolutions_and_vectors_do_not():
         small(DEPICT, **settings).fit(images.reshape(120, 1, 2, 4)),
     )
     for fitted in (shaped, told, channels):
-        kernels = [layer.weight.shape for layer in fitted.network_.autoencoder.encoder.convolutions]
+        kernels = [layer.weight.shape for layer in fitted.network_.encoder.convolutions]
         assert kernels == [(3, 1, 5, 5), (4, 3, 5, 5)] and fitted.transform(X).shape == (120, 3)
         assert np.array_equal(fitted.labels_, shaped.labels_) and np.array_equal(fitted.predict(X), fitted.labels_)
-    assert isinstance(small(DEPICT).fit(X).network_.autoencoder, Autoencoder)
+        assert isinstance(fitted.network_, ConvolutionalAutoencoder)
+    assert isinstance(small(DEPICT).fit(X).network_, Autoencoder)
 
 
 def test_starting_from_a_trained_network(pretrained):
@@ -97,11 +98,14 @@ def test_starting_from_a_trained_network(pretrained):
     fitted = small(DEPICT, autoencoder=given).fit(X)
     assert all(torch.equal(a, b) for a, b in zip(before, given.state_dict().values(), strict=True))
     assert fitted.network_ is not given and "pretrain" not in fitted.history_
-    with pytest.raises(ValueError, match="autoencoder: expected one of the same layers"):
+    with pytest.raises(ValueError, match=r"autoencoder: expected layers .* got \[\(16, 8\), \(3, 16\)"):
         small(DEPICT, autoencoder=given, widths=(16, 4)).fit(X)
-    with pytest.raises(TypeError, match="autoencoder: expected a SoftmaxAutoencoder"):
+    with pytest.raises(
+        ValueError, match="autoencoder: expected one whose codes go through tanh, as here, got unchanged"
+    ):
         small(DEPICT, autoencoder=small(AutoencoderKMeans).fit(X).network_).fit(X)
-    assert isinstance(given, SoftmaxAutoencoder)
+    with pytest.raises(TypeError, match="autoencoder: expected a ConvolutionalAutoencoder, got Autoencoder"):
+        small(DEPICT, autoencoder=given).fit(X.reshape(120, 2, 4))
 
 
 def test_stops_when_fewer_than_tol_change():

@@ -34,8 +34,8 @@ def test_the_objective_is_the_equation(pretrained, batch_size):
     fitted = small(DMC, autoencoder=pretrained.network_, precision="float32", **still, **settings).fit(X)
 
     z = pretrained.transform(X).astype(float)
-    x = X * pretrained.scale_
-    rebuilt = pretrained.inverse_transform(z) * pretrained.scale_
+    x = X * pretrained.scaling_.factor
+    rebuilt = pretrained.inverse_transform(z) * pretrained.scaling_.factor
     squared, spread = neighbour_distances(z), z.var(0, ddof=1).sum()
     start = fitted.snapshots_[0].centers  # those of k-means
     weights = memberships(z, start) ** M

@@ -39,6 +39,8 @@ def test_the_first_losses_are_those_of_the_papers_objective(norm):
     parts = [((x - x_hat) ** 2).sum() / 2, 1e12 * size, 3 * ((unit - c @ unit) ** 2).sum() / 2]
     assert losses["loss"] == pytest.approx(sum(parts), rel=1e-4)
     assert losses["reconstruction"] == pytest.approx(parts[0], rel=1e-4)
+    assert losses["size_of_c"] == pytest.approx(size, rel=1e-4)
+    assert losses["self_expression"] == pytest.approx(parts[2] / 3, rel=1e-4)
 
 
 def test_joint_training_lowers_the_loss_and_moves_the_encoder(fitted):

@@ -266,7 +266,7 @@ def test_without_a_seed_the_checkpoint_says_how_to_go_on(tmp_path):
     child.join()
     first = read_file(tmp_path / "checkpoint")[1]["history"]
     history = make(DEC, **changes).fit(X).history_
-    assert first["layer 1"] == history["layer 1"] and first["layer 2"] == history["layer 2"]
+    assert first["layer_1"] == history["layer_1"] and first["layer_2"] == history["layer_2"]
 
 
 def test_other_data_or_method(tmp_path):
