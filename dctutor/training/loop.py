@@ -158,12 +158,12 @@ class Loop:
         return network
 
     def adopt(self, network: Module) -> Module:
-        """Take a network that was trained elsewhere onto the device, to be trained on."""
+        """Move a network that was trained elsewhere to the device, to train it further."""
         self._networks.append(network.to(self.device, torch.float32).train().requires_grad_())
         return network
 
     def register(self, **modules: nn.Module | Tensor) -> None:
-        """Name the networks and parameters that checkpoints keep, and restore them from one that exists."""
+        """Name the networks and parameters that checkpoints keep; if there is a checkpoint, restore them from it."""
         self._registered.update(modules)
         self._networks += [module for module in modules.values() if isinstance(module, nn.Module)]
         if self._checkpoint and self._saved:
