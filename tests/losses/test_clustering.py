@@ -146,7 +146,7 @@ def test_reduced_precision_is_left():
         (lambda: k_means(torch.zeros(6, 3), torch.zeros(3, 1), LABELS), "centers: expected width 3, that of z, got 1"),
         (lambda: k_means(torch.zeros(5, 3), torch.zeros(3, 3), LABELS), r"labels: expected shape \(5,\).*\(6,\)"),
         (lambda: balanced_assignments(torch.ones(2, 3), torch.ones(2)), r"prior: expected shape \(3,\).*\(2,\)"),
-        (lambda: balanced_assignments(torch.ones(2, 2), torch.tensor([1.0, 0.0])), "prior: expected positive fractions"),
+        (lambda: balanced_assignments(torch.ones(2, 2), torch.tensor([1.0, 0.0])), "prior: expected positive"),
         (lambda: balanced_assignments(torch.ones(2, 2), torch.ones(2)), r"prior: .* sum to 1, got \[1.0, 1.0\]"),
         (lambda: group_sparsity(torch.ones(2, 5), [2, 2]), r"group_sizes: .* sum to 5.*, got \[2, 2\]"),
         (lambda: group_sparsity(torch.ones(2, 5), [6, -1]), r"group_sizes: expected positive .*, got \[6, -1\]"),
