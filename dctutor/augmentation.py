@@ -1,4 +1,4 @@
-"""Changes to samples that training should learn to ignore, drawn from a generator."""
+"""Random changes to samples that a network should learn to ignore."""
 
 import torch
 from torch import Tensor
@@ -7,26 +7,26 @@ __all__ = ["mask"]
 
 
 def mask(x: Tensor, rate: float, generator: torch.Generator) -> Tensor:
-    """Set a random share of the entries to zero and scale up the rest, so that the mean stays (dropout).
+    """Set a random fraction of the entries to zero and scale up the rest, so that the mean stays (dropout).
 
     Parameters
     ----------
     x : Tensor of any shape
         Input.
     rate : float
-        Share of entries set to zero, in [0, 1); rounded to a multiple of 1/256 below 1.
+        Fraction of entries set to zero, in [0, 1); rounded to a multiple of 1/256 below 1.
     generator : torch.Generator
         Source of the randomness, on the device of ``x``.
 
     Returns
     -------
     Tensor of the same shape
-        The corrupted input; ``x`` itself where ``rate`` rounds to 0.
+        The corrupted input; ``x`` itself if ``rate`` rounds to 0.
     """
     level = min(round(rate * 256), 255)
     if level == 0:
         return x
-    # A byte an entry, eight from each 64-bit draw: several times faster on a CPU than a float each.
+    # One byte per entry, eight from each 64-bit draw: several times faster on a CPU than one float per entry.
     words = torch.empty(-(-x.numel() // 8), dtype=torch.int64, device=x.device)
     draws = words.random_(-(2**63), None, generator=generator).view(torch.uint8)
     keep = draws[: x.numel()].view(x.shape) >= level

@@ -5,7 +5,7 @@ loss in
 
 .. math:: L(\theta) = \alpha L_c(\theta) + (1 - \alpha) L_{nc}(\theta) \qquad \text{(survey eq. 10)}
 
-or a factor on the learning rate. It keeps no state, so a resumed fit finds it where it was.
+or a factor on the learning rate. It keeps no state, so that a resumed fit continues it.
 """
 
 import math
@@ -51,7 +51,7 @@ def pretrain_then_finetune(switch: float) -> Schedule:
     Parameters
     ----------
     switch : float
-        The share of training spent on pre-training, in [0, 1].
+        The fraction of training spent on pre-training, in [0, 1].
 
     Returns
     -------
@@ -68,7 +68,7 @@ def pretrain_then_finetune(switch: float) -> Schedule:
 
 
 def _ramp(
-    start: float, end: float, ramp: tuple[float, float], shape: Callable[[float], float] = lambda share: share
+    start: float, end: float, ramp: tuple[float, float], shape: Callable[[float], float] = lambda u: u
 ) -> Schedule:
     """Move from ``start`` to ``end`` along ``shape``, which maps (0, 1) to itself."""
     low, high = _unit("start", start), _unit("end", end)
@@ -84,8 +84,8 @@ def _ramp(
             return high
         if progress <= begin:
             return low
-        share = shape((progress - begin) / (stop - begin))
-        return (1 - share) * low + share * high
+        way = shape((progress - begin) / (stop - begin))
+        return (1 - way) * low + way * high
 
     return alpha
 
@@ -117,7 +117,7 @@ def linear(start: float = 0.0, end: float = 1.0, *, ramp: tuple[float, float] = 
 def cosine(start: float = 0.0, end: float = 1.0, *, ramp: tuple[float, float] = (0.0, 1.0)) -> Schedule:
     r"""Dynamic schedule: half a cosine from one weight to another, level at both ends.
 
-    With :math:`u` the share of the ramp that is done, the share of the way is :math:`(1 - \cos \pi u) / 2`.
+    If the fraction :math:`u` of the ramp is done, the fraction :math:`(1 - \cos \pi u) / 2` of the way is.
 
     Parameters
     ----------
@@ -134,7 +134,7 @@ def cosine(start: float = 0.0, end: float = 1.0, *, ramp: tuple[float, float] = 
     TypeError, ValueError
         As `linear`.
     """
-    return _ramp(start, end, ramp, lambda share: (1 - math.cos(math.pi * share)) / 2)
+    return _ramp(start, end, ramp, lambda u: (1 - math.cos(math.pi * u)) / 2)
 
 
 def sigmoid(
@@ -142,20 +142,20 @@ def sigmoid(
 ) -> Schedule:
     r"""Dynamic schedule: a logistic curve from one weight to another, stretched so that it reaches both.
 
-    With :math:`u` the share of the ramp that is done, :math:`k` the steepness and :math:`\sigma` the logistic
-    function, the share of the way is
+    With :math:`k` the steepness and :math:`\sigma` the logistic function, if the fraction :math:`u` of the ramp is
+    done, the fraction of the way that is done is
 
     .. math:: \frac{\sigma(k (u - \frac{1}{2})) - \sigma(-\frac{k}{2})}
                    {\sigma(\frac{k}{2}) - \sigma(-\frac{k}{2})}
 
-    The plain logistic curve would start above 0 and end below 1, and so mix both losses throughout.
+    The plain logistic curve would start above 0 and end below 1, so that both losses would be mixed throughout.
 
     Parameters
     ----------
     start, end, ramp
         See `linear`.
     steepness : float
-        Positive: near 0 the curve is a straight line, and the larger it is, the closer to a jump in the middle.
+        Positive. Near 0 the curve is a straight line; the larger the value, the closer it is to a jump in the middle.
 
     Returns
     -------
@@ -170,7 +170,7 @@ def sigmoid(
     check_number("steepness", steepness, open_at_minimum=True)
     # The logistic function is a tanh, shifted and halved; the shift cancels.
     half = math.tanh(steepness / 4)
-    return _ramp(start, end, ramp, lambda share: (1 + math.tanh(steepness * (share - 0.5) / 2) / half) / 2)
+    return _ramp(start, end, ramp, lambda u: (1 + math.tanh(steepness * (u - 0.5) / 2) / half) / 2)
 
 
 def one_cycle(warmup: float = 0.3, start: float = 0.04, end: float = 1e-4) -> Schedule:
@@ -179,7 +179,7 @@ def one_cycle(warmup: float = 0.3, start: float = 0.04, end: float = 1e-4) -> Sc
     Parameters
     ----------
     warmup : float
-        The share of training spent rising, in [0, 1].
+        The fraction of training spent rising, in [0, 1].
     start, end : float
         The factor at progress 0 and at progress 1, in [0, 1]. Without a warm-up it is 1 at progress 0.
 
@@ -199,7 +199,7 @@ def one_cycle(warmup: float = 0.3, start: float = 0.04, end: float = 1e-4) -> Sc
     def factor(progress: float) -> float:
         if progress < peak:
             return low + (1 - low) * (1 - math.cos(math.pi * progress / peak)) / 2
-        share = (progress - peak) / (1 - peak) if peak < 1 else 1.0
-        return last + (1 - last) * (1 + math.cos(math.pi * share)) / 2
+        done = (progress - peak) / (1 - peak) if peak < 1 else 1.0
+        return last + (1 - last) * (1 + math.cos(math.pi * done)) / 2
 
     return factor

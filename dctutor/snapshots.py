@@ -22,7 +22,7 @@ class Snapshot:
     epoch : int
         Epochs of that phase done.
     embedding : ndarray of shape (m, p)
-        The embedded sample of the data.
+        Codes of the samples that are watched.
     centers : ndarray of shape (k, p) or None
         The cluster centres, once there are any.
     """

@@ -1,8 +1,8 @@
 """Networks that the methods are built on (survey section 2), and the heads that turn a code into clusters.
 
-Networks `encode` inputs, flat or as images, to one tensor, and `decode` where they can; heads `assign` codes to
-clusters. Initial weights come from torch's global generator, except within `dctutor.training.Loop.build`, which draws
-from its seed.
+Networks `encode` inputs to one tensor, and `decode` if they can reconstruct; those for images take flat rows, too.
+Heads `assign` codes to clusters. Initial weights come from torch's global generator, except within
+`dctutor.training.Loop.build`, which draws from its seed.
 """
 
 from dctutor.architectures.autoencoder import Autoencoder

@@ -18,7 +18,7 @@ def unchanged(x: Tensor) -> Tensor:
 
 
 def check_image(image_shape: Sequence[int], kernel_size: int, name: str = "kernel_size") -> tuple[int, int, int]:
-    """Return ``image_shape`` as (C, H, W), or raise if it is none or the kernel has no middle."""
+    """Return ``image_shape`` as (C, H, W), or raise if it is not such a shape, or the kernel has no middle."""
     sizes = check_sizes("image_shape", image_shape, minimum=0)
     if len(sizes) != 3:
         raise ValueError(f"image_shape: expected (channels, height, width), got {sizes}")
@@ -28,7 +28,7 @@ def check_image(image_shape: Sequence[int], kernel_size: int, name: str = "kerne
 
 
 def check_weight_init(weight_init: str) -> None:
-    """Raise ValueError unless ``weight_init`` names one of the two ways to draw first weights."""
+    """Raise ValueError unless ``weight_init`` names one of the two ways to draw initial weights."""
     if weight_init not in ("glorot", "pytorch"):
         raise ValueError(f"weight_init: expected 'glorot' or 'pytorch', got {weight_init!r}")
 

@@ -24,8 +24,9 @@ class Autoencoder(nn.Module):
     widths : sequence of int
         Widths of the encoder's layers; the last is that of the embedding. The decoder mirrors them.
     weight_init : {"glorot", "pytorch"}, default "glorot"
-        First weights: Glorot & Bengio's (2010) with zero biases, as in the Keras code of Guo et al. (2017, IDEC); or
-        what `torch.nn.Linear` draws, both uniform within 1 / sqrt(inputs), which is about half as much in most layers.
+        Initial weights. ``"glorot"`` draws them as Glorot & Bengio (2010) do, with zero biases, as in the Keras code of
+        Guo et al. (2017, IDEC). ``"pytorch"`` keeps those of `torch.nn.Linear`: weights and biases are uniform within
+        1 / sqrt(inputs), which is about half as wide in most layers.
     code_activation : callable, optional
         Applied to the embedding, such as `torch.tanh`; linear by default.
 
@@ -67,7 +68,7 @@ class Autoencoder(nn.Module):
         x : Tensor of shape (n, d)
             Inputs.
         corrupt : callable, optional
-            Damages the input of every layer except the last, such as dropout; by default nothing does.
+            Damages the input of every layer except the last, such as dropout. By default inputs stay as they are.
 
         Returns
         -------
@@ -92,7 +93,7 @@ class Autoencoder(nn.Module):
     def decoder_outputs(self, z: Float[Tensor, "n p"]) -> list[Float[Tensor, "n width"]]:
         """Activations of every layer of the decoder; the last is the reconstruction.
 
-        In reverse order, they have the shapes of the input and of the encoder's hidden layers.
+        In reverse order, their shapes are those of the input and of the encoder's hidden layers.
         """
         outputs = []
         for layer in self.decoder[:-1]:

@@ -14,17 +14,18 @@ __all__ = ["BoundedAutoencoder"]
 
 
 class BoundedAutoencoder(nn.Module):
-    """Dense layers with ReLU, then tanh, in the encoder; tanh in the decoder, and a sigmoid at its end (Lu & Li 2021).
+    """Dense layers with bounded outputs (Lu & Li 2021).
 
-    Inputs lie in [0, 1], codes in [0, 1) and reconstructions in (0, 1).
+    Each layer of the encoder applies ReLU, then tanh. Those of the decoder apply tanh, the last one a sigmoid. Inputs
+    lie in [0, 1], codes in [0, 1) and reconstructions in (0, 1).
 
     Parameters
     ----------
     n_features : int
         Input width d.
     widths : sequence of int
-        Widths of the encoder's layers; the last is p, that of the code. The decoder mirrors them, with one layer more:
-        between the code and the layer next to it, as wide as the mean of the two.
+        Widths of the encoder's layers; the last is p, that of the code. The decoder mirrors them and has one more
+        layer, between the code and the layer next to it, as wide as the mean of the two.
 
     Attributes
     ----------
@@ -55,9 +56,9 @@ class BoundedAutoencoder(nn.Module):
     def adapt(self, x: Float[Tensor, "n d"]) -> None:
         """Choose the encoder's initial biases for training data.
 
-        Inputs are never negative, and no unit's output is. Without a bias most units of a deep layer are therefore on
-        for all samples or off for all; those of the code would say nothing, and a ReLU that is always off never learns.
-        The bias makes the mean input of each unit zero.
+        Inputs and outputs of units are never negative. Without a bias, most units of a deep layer would be on for all
+        samples or off for all. Such units of the code say nothing, and a ReLU that is always off never learns. The bias
+        gives each unit a mean input of zero.
 
         Parameters
         ----------

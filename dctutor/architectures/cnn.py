@@ -29,7 +29,7 @@ class CNN(nn.Module):
     kernel_size : int, default 5
         Height and width of the kernels; odd.
     batch_norm : bool, default False
-        Normalise the output of every convolution but the first (Ioffe & Szegedy 2015).
+        Normalise the output of every convolution except the first (Ioffe & Szegedy 2015).
     activation : callable, default torch.relu
         Applied after every convolution. The dense output is linear.
 
@@ -40,7 +40,7 @@ class CNN(nn.Module):
     embedding_dim : int
         Width p of the output.
     convolutions, norms : nn.ModuleList
-        In the order in which data passes them; where nothing is normalised, an identity.
+        In the order in which data passes them. A layer that normalises nothing is an identity.
     head : nn.Linear
         The dense layer.
 
@@ -81,7 +81,7 @@ class CNN(nn.Module):
         x : Tensor of shape (n, C, H, W) or (n, d)
             Images, which may be flat.
         corrupt : callable, optional
-            Damages the input of every convolution, such as dropout; by default nothing does.
+            Damages the input of every convolution, such as dropout. By default inputs stay as they are.
 
         Returns
         -------
@@ -115,7 +115,7 @@ class TransposedCNN(nn.Module):
     kernel_size : int, default 5
         Height and width of the kernels; odd.
     batch_norm : bool, default False
-        Normalise all but the output (Ioffe & Szegedy 2015).
+        Normalise the input of every convolution (Ioffe & Szegedy 2015).
 
     Attributes
     ----------
@@ -124,7 +124,7 @@ class TransposedCNN(nn.Module):
     head : nn.Linear
         The dense layer.
     convolutions, norms : nn.ModuleList
-        The transposed convolutions, and what normalises the input of each (or an identity).
+        The transposed convolutions, and what normalises the input of each; without ``batch_norm``, an identity.
 
     Raises
     ------
@@ -146,7 +146,7 @@ class TransposedCNN(nn.Module):
         self.embedding_dim = check_integer("embedding_dim", embedding_dim, minimum=1)
         self.convolutions, self.norms = nn.ModuleList(), nn.ModuleList()
         for maps in check_sizes("channels", channels):
-            # Two sizes halve to the same one, 27 and 28 to 14: an even one needs a row and a column more.
+            # Two sizes halve to the same one, 27 and 28 to 14: an even one needs one more row and column.
             more = (1 - height % 2, 1 - width % 2)
             back = nn.ConvTranspose2d(
                 maps, outputs, kernel_size, stride=2, padding=kernel_size // 2, output_padding=more
@@ -161,7 +161,7 @@ class TransposedCNN(nn.Module):
     def layer_outputs(self, z: Float[Tensor, "n p"]) -> list[Float[Tensor, "n ..."]]:
         """Activations of every layer; the last is the images.
 
-        In reverse order, they have the shapes of the mirrored network's input and feature maps.
+        In reverse order, their shapes are those of the mirrored network's input and feature maps.
         """
         outputs, x = [], self.head(z).unflatten(1, self._shape)
         for convolution, norm in zip(self.convolutions, self.norms, strict=True):

@@ -16,7 +16,7 @@ __all__ = ["FullyConvolutionalAutoencoder"]
 class FullyConvolutionalAutoencoder(nn.Module):
     """Convolutions that each halve height and width, and their mirror; no dense layer (Ji et al. 2017).
 
-    A `ConvolutionalAutoencoder` squeezes its feature maps through a dense layer. Here they *are* the code, flattened,
+    A `ConvolutionalAutoencoder` squeezes its feature maps through a dense layer. Here the flattened maps are the code,
     and a ReLU keeps it from being negative. The output is linear.
 
     Parameters
@@ -53,7 +53,7 @@ class FullyConvolutionalAutoencoder(nn.Module):
         shape = self.image_shape = check_image(image_shape, 1)
         for maps, kernel in zip(channels, kernel_sizes, strict=True):
             inputs, height, width = check_image(shape, kernel, "kernel_sizes")
-            # Two sizes halve to the same one, 27 and 28 to 14: an even one needs a row and a column more.
+            # Two sizes halve to the same one, 27 and 28 to 14: an even one needs one more row and column.
             more = (1 - height % 2, 1 - width % 2)
             self.encoder.append(nn.Conv2d(inputs, maps, kernel, stride=2, padding=kernel // 2))
             back = nn.ConvTranspose2d(maps, inputs, kernel, stride=2, padding=kernel // 2, output_padding=more)
@@ -84,10 +84,10 @@ class FullyConvolutionalAutoencoder(nn.Module):
 
     @torch.no_grad()
     def center(self, x: Float[Tensor, "n d"]) -> None:
-        """Set the biases from images: a mean of 0 for every map before its ReLU, that of the pixels for the output.
+        """Set the biases from images: every map has mean 0 before its ReLU, and the output the mean of the pixels.
 
-        Pixels are not negative. Without this, the first that training learns is to brighten the output, through every
-        bias there is, and maps can end where their ReLU passes nothing on. See Salimans & Kingma (2016), section 3.
+        Pixels are not negative. Without this, training first learns to brighten the output, through all biases at once,
+        and maps can end where their ReLU passes nothing on. See Salimans & Kingma (2016), section 3.
 
         Parameters
         ----------

@@ -1,6 +1,6 @@
 """The two players of a generative adversarial network, dense and convolutional (survey 2.5).
 
-Train them with `dctutor.losses.discriminator_loss` and `dctutor.losses.generator_loss`, with an optimiser each.
+Train them with `dctutor.losses.discriminator_loss` and `dctutor.losses.generator_loss`, with one optimiser each.
 """
 
 from collections.abc import Sequence
@@ -17,12 +17,12 @@ __all__ = ["ConvolutionalDiscriminator", "ConvolutionalGenerator", "Discriminato
 
 
 def _leaky(x: Tensor) -> Tensor:
-    # Where a ReLU is off it passes no gradient, and the generator lives on the discriminator's.
+    # A ReLU that is off passes no gradient, and the generator learns from the discriminator's alone.
     return functional.leaky_relu(x, 0.2)
 
 
 def _dcgan_weights(network: nn.Module) -> None:
-    """Normal weights of standard deviation 0.02 (Radford et al. 2016, section 4)."""
+    """Draw normal weights of standard deviation 0.02 (Radford et al. 2016, section 4)."""
     for layer in network.modules():
         if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
             nn.init.normal_(layer.weight, std=0.02)
@@ -60,7 +60,7 @@ class Generator(nn.Module):
         )
 
     def forward(self, noise: Float[Tensor, "n p"]) -> Float[Tensor, "n d"]:
-        """Samples, one a row of noise."""
+        """Samples, one per row of noise."""
         return self.body(noise).sigmoid()
 
 
@@ -100,9 +100,9 @@ class Discriminator(nn.Module):
 class ConvolutionalGenerator(nn.Module):
     """Transposed convolutions from noise to an image with pixels in (0, 1), after Radford et al. (2016), DCGAN.
 
-    Batch normalisation everywhere but at the output, ReLU, weights of standard deviation 0.02. The paper's
-    output is tanh, for pixels in (-1, 1); a sigmoid is the same function on this book's scale. Two
-    convolutions serve images of 28 x 28 and 32 x 32; larger ones want more.
+    All layers except the output have batch normalisation and ReLU; initial weights have a standard deviation of 0.02.
+    The paper's output is tanh, for pixels in (-1, 1); a sigmoid is the same function on this book's scale. Two
+    convolutions are enough for images of 28 x 28 and 32 x 32; larger images need more.
 
     Parameters
     ----------
@@ -111,7 +111,7 @@ class ConvolutionalGenerator(nn.Module):
     image_shape : (C, H, W)
         Shape of an image. Height and width may be odd.
     channels : sequence of int
-        Feature maps, from the largest image to the smallest, as the mirrored discriminator counts them.
+        Feature maps of the mirrored discriminator, from the largest image to the smallest.
     kernel_size : int, default 5
         Height and width of the kernels; odd.
 
@@ -143,7 +143,8 @@ class ConvolutionalGenerator(nn.Module):
 class ConvolutionalDiscriminator(nn.Module):
     """Convolutions from an image to the logit of "this image is real", after Radford et al. (2016), DCGAN.
 
-    Batch normalisation after every convolution but the first, leaky ReLU, weights of standard deviation 0.02.
+    All convolutions except the first have batch normalisation; the activation is leaky ReLU. Initial weights have a
+    standard deviation of 0.02.
 
     Parameters
     ----------

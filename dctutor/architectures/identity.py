@@ -1,4 +1,4 @@
-"""The network that changes nothing: for methods that cluster the data as they are."""
+"""The network that changes nothing, for methods that cluster the data as they are."""
 
 from jaxtyping import Float
 from torch import Tensor, nn

@@ -14,8 +14,8 @@ class SelfExpression(nn.Module):
 
     .. math:: \hat Z = C Z, \qquad c_{ii} = 0
 
-    The rows of Z are the samples; the paper puts them in columns and writes :math:`Z C`. The layer has one weight for
-    each pair of samples, so it needs all of them at once: its memory grows with the square of their number.
+    The rows of Z are the samples; the paper puts them in columns and writes :math:`Z C`. The layer has one weight per
+    pair of samples. It needs all samples at once, and its memory grows with the square of their number.
 
     Parameters
     ----------
@@ -25,7 +25,7 @@ class SelfExpression(nn.Module):
     Attributes
     ----------
     weight : nn.Parameter of shape (n, n)
-        The coefficients; its diagonal has no effect. All start at 1e-8, as in the authors' code: next to nothing.
+        The coefficients. The diagonal has no effect. All start at 1e-8, as in the authors' code.
     """
 
     def __init__(self, n_samples: int) -> None:
@@ -35,10 +35,10 @@ class SelfExpression(nn.Module):
 
     @property
     def coefficients(self) -> Float[Tensor, "n n"]:
-        """C, whose row i says how sample i is made of the others; a zero diagonal, for no sample may explain itself."""
+        """C: row i says how sample i is made of the others. The diagonal is zero, as no sample may explain itself."""
         return self.weight - self.weight.diag().diag()
 
     def forward(self, z: Float[Tensor, "n p"]) -> Float[Tensor, "n p"]:
-        """Express every code through the others, in float32 also under autocast."""
+        """Express every code through the others, in float32 even under autocast."""
         with torch.autocast(z.device.type, enabled=False):
             return self.coefficients @ z.to(self.weight.dtype)

@@ -57,7 +57,7 @@ class _Variational(nn.Module):
     def forward(
         self, x: Float[Tensor, "n ..."], generator: torch.Generator
     ) -> tuple[Float[Tensor, "n ..."], Float[Tensor, "n p"], Float[Tensor, "n p"]]:
-        """What the two terms of the bound need: the decoded sample, and the mean and log-variance behind it."""
+        """What the two terms of the bound need: the decoded draw, and the mean and log-variance that it came from."""
         mean, log_variance = self.posterior(x)
         decoded = self.decode(self.sample(mean, log_variance, generator))
         return decoded.reshape(x.shape), mean, log_variance
@@ -73,8 +73,8 @@ class VAE(_Variational):
     n_features : int
         Input width d.
     widths : sequence of int
-        Widths of the encoder's layers; the last is p, that of the code. The decoder mirrors them. Unless
-        told, those of VaDE (Jiang et al. 2017).
+        Widths of the encoder's layers; the last is p, that of the code. The decoder mirrors them. The default is that
+        of VaDE (Jiang et al. 2017).
 
     Attributes
     ----------

@@ -20,9 +20,27 @@ def kmeans(
     init: Tensor | None = None,
     max_iter: int = 300,
 ) -> NDArray[np.float32]:
-    """Cluster centres, shape (n_clusters, p), of the best of ``n_init`` runs (Lloyd 1982, k-means++ starts).
+    """Cluster centres by k-means, the best of several runs (Lloyd 1982; k-means++ starts).
 
-    With ``init``, centres to start from, it is one run from there. Each run takes at most ``max_iter`` steps.
+    Parameters
+    ----------
+    z : Tensor of shape (n, p)
+        Samples, such as an embedding.
+    n_clusters : int
+        Number of clusters, K.
+    generator : torch.Generator
+        Source of the randomness.
+    n_init : int, default 20
+        Number of runs.
+    init : Tensor of shape (K, p), optional
+        Centres to start from, in one run.
+    max_iter : int, default 300
+        Largest number of steps of a run.
+
+    Returns
+    -------
+    ndarray of shape (K, p)
+        The centres, in the units of ``z``.
     """
     seed = int(torch.randint(2**31 - 1, (), generator=generator, device=generator.device))
     # One thread: with several, the order in which their sums are added differs from run to run.
@@ -33,13 +51,39 @@ def kmeans(
 
 
 def kmeans_labels(z: Tensor, n_clusters: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Centres, shape (n_clusters, p), from `kmeans`, and the nearest of them for each sample, shape (n,)."""
+    """Cluster centres by k-means, and the cluster of each sample.
+
+    Parameters
+    ----------
+    z, n_clusters, generator
+        See `kmeans`.
+
+    Returns
+    -------
+    centers : Tensor of shape (K, p)
+        The centres, on the device of ``z``.
+    labels : Tensor of shape (n,)
+        The nearest of them for each sample.
+    """
     centers = torch.from_numpy(kmeans(z, n_clusters, generator)).to(z.device)
     return centers, nearest(z, centers)
 
 
 def nearest(z: Tensor, centers: Tensor) -> Tensor:
-    """Cluster of each embedded sample: (n, p) and (k, p) to (n,)."""
+    """Index of the nearest centre for each sample.
+
+    Parameters
+    ----------
+    z : Tensor of shape (n, p)
+        Samples, such as an embedding.
+    centers : Tensor of shape (k, p)
+        Cluster centres.
+
+    Returns
+    -------
+    Tensor of shape (n,)
+        Labels, 0 to k - 1.
+    """
     dtype = torch.promote_types(z.dtype, centers.dtype)
     # Not by the expanded square, which loses all digits if codes lie far from 0 compared with their spread.
     return torch.cdist(z.to(dtype), centers.to(dtype), compute_mode="donot_use_mm_for_euclid_dist").argmin(1)

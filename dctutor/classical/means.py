@@ -1,4 +1,4 @@
-"""Means of samples that belong to clusters in part."""
+"""Means of clusters whose members are weighted."""
 
 import torch
 from jaxtyping import Float

@@ -59,13 +59,14 @@ def spherical_mixture(
     centers : array-like of shape (K, d)
         Centroids to start from.
     alpha : float, default=1.0
-        Of the Dirichlet prior, 1 or larger; 1 leaves it out.
+        Concentration of the Dirichlet prior, at least 1; 1 leaves it out.
     variance : float, default=0.0
-        The covariance's :math:`\sigma^2`, in squared units of ``X``.
+        Variance :math:`\sigma^2` of the components, in squared units of ``X``.
     max_iter : int, default=300
-        The most steps.
+        Largest number of steps.
     tol : float, default=1e-6
-        It ends when no entry of a centroid moves by more than this share of the largest, from the mean of ``X``.
+        It ends when no entry of a centroid moves by more than this fraction of the largest entry, both measured from
+        the mean of ``X``.
 
     Returns
     -------
@@ -77,13 +78,11 @@ def spherical_mixture(
     TypeError, ValueError
         If an argument is not what it has to be.
 
-    Notes
-    -----
-    For given centroids the best responsibilities are a softmax of
-    :math:`(v_k d - \lVert x_i - \mu_k \rVert^2) / 2 \sigma^2`, where :math:`v_k = (\alpha - 1) / \bar\gamma_k` is what
-    the prior pays for one more sample in cluster k. The K numbers :math:`v_k` maximise a concave function, the dual.
-    With a prior, a variance below 0.005 per cent of the samples' mean squared distance from their mean counts as that:
-    at 0, the best responsibilities may have to split samples that lie on a border.
+    Notes ----- For given centroids the best responsibilities are a softmax of :math:`(v_k d - \lVert x_i - \mu_k
+    \rVert^2) / 2 \sigma^2`, where :math:`v_k = (\alpha - 1) / \bar\gamma_k` is what the prior pays for one more sample
+    in cluster k. The K numbers :math:`v_k` maximise a concave function, the dual. With a prior, the variance is at
+    least 0.005 per cent of the samples' mean squared distance from their mean: at 0, the best responsibilities may have
+    to split samples that lie on a border.
     """
     x = check_array(X, dtype=np.float64, input_name="X")
     mu = check_array(centers, dtype=np.float64, input_name="centers", copy=True)
@@ -109,10 +108,10 @@ def spherical_mixture(
 
     for _ in range(max_iter):
         cost, gamma, u = expectation(mu, u)
-        share = gamma.mean(0)
+        weight = gamma.mean(0)
         entropy = -np.sum(gamma * np.log(np.maximum(gamma, 1e-300))) / len(x)
-        trace.append(float((gamma * cost).sum() / len(x) - tau * entropy - prior * np.log(share + 1e-10).sum()))
-        moved = np.where(share[:, None] > 1e-12, gamma.T @ x / len(x) / np.maximum(share, 1e-12)[:, None], mu)
+        trace.append(float((gamma * cost).sum() / len(x) - tau * entropy - prior * np.log(weight + 1e-10).sum()))
+        moved = np.where(weight[:, None] > 1e-12, gamma.T @ x / len(x) / np.maximum(weight, 1e-12)[:, None], mu)
         step, mu = np.abs(moved - mu).max(), moved
         if step <= tol * np.abs(mu).max():
             break

@@ -39,7 +39,7 @@ class NeighbourGraph(NamedTuple):
         samples : Tensor of shape (m,)
             The indices of the batch and of all its neighbours, each once: embed ``x[samples]``.
         pairs : Tensor of shape (b * k, 2)
-            For each edge, where its two ends stand in ``samples``.
+            For each edge, the positions of its two ends in ``samples``.
         similarity : Tensor of shape (b * k,)
             The weights of the edges.
         """
@@ -62,8 +62,8 @@ def neighbour_graph(
 
     .. math:: s(x_i, x_j) = \exp(-\lVert x_i - x_j \rVert^2 / t) \quad\text{or}\quad s(x_i, x_j) = 1
 
-    All distances are computed, one block of rows at a time: n squared times d multiplications, but in memory only
-    ``block_size`` times n numbers and one copy of ``x``, both in double precision.
+    All distances are computed, one block of rows at a time. That takes n squared times d multiplications; memory holds
+    only ``block_size`` times n numbers and one copy of ``x``, both in double precision.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ def neighbour_graph(
     Returns
     -------
     NeighbourGraph
-        Directed: that j is near i does not make i one of the nearest of j.
+        Edges are directed: if j is a neighbour of i, i need not be one of j.
 
     Raises
     ------
@@ -101,7 +101,7 @@ def neighbour_graph(
     if t is not None:
         check_number("t", t, open_at_minimum=True)
     # The expanded square |a|^2 - 2 a.b + |b|^2 is one matrix product; near the origin it loses fewest digits.
-    # In float64, where the device has it: among far-off samples float32 does not tell the near ones apart.
+    # In float64, if the device has it: in float32, near samples that lie far from 0 cannot be told apart.
     centred = x.to(x.dtype if x.device.type == "mps" else torch.float64, copy=True)
     centred -= centred.mean(0)
     norms = torch.linalg.vector_norm(centred, dim=1).square()

@@ -1,7 +1,7 @@
 """From the coefficients of a self-expression to clusters, and from clusters to subspaces (after Ji et al. 2017).
 
-Everything here is a pure function of arrays, or of lists; a bad one raises TypeError or ValueError.
-An affinity is an n x n array, so memory grows with the square of n.
+The functions are pure and take arrays or lists; input that is not a finite 2-D array raises TypeError or ValueError. An
+affinity is an n x n array, so that memory grows with the square of n.
 """
 
 import numpy as np
@@ -18,14 +18,14 @@ Array = NDArray[np.floating]
 
 
 def keep_largest(C: ArrayLike, rho: float) -> Array:
-    """Keep, of each row, the largest entries that together make up the share ``rho`` of the row; zero the rest.
+    """Keep, of each row, the largest entries that together make up the fraction ``rho`` of the row; zero the rest.
 
     Parameters
     ----------
     C : ndarray of shape (n, n)
         Coefficients; row i expresses sample i.
     rho : float
-        Share of a row's absolute sum, in (0, 1]; 1 keeps everything. The entry that passes it is kept.
+        Fraction of a row's absolute sum, in (0, 1]; 1 keeps everything. The entry that passes it is kept.
 
     Returns
     -------
@@ -50,8 +50,8 @@ def subspace_affinity(C: ArrayLike, n_clusters: int, subspace_dim: int, alpha: f
 
     The symmetric part of C, with ones on the diagonal, is cut to its :math:`r = d K + 1` strongest directions,
     :math:`U_r |\Lambda_r| U_r^T`. (K subspaces of dimension d span d K; the one more is the authors'.) Each sample is a
-    row of :math:`U_r |\Lambda_r|^{1/2}`, and two samples are as alike as the cosine of their rows, or not at all where
-    that is negative. The power widens the gap between large cosines and small ones.
+    row of :math:`U_r |\Lambda_r|^{1/2}`. Two samples are as alike as the cosine of their rows, or not at all if it is
+    negative. The power widens the gap between large cosines and small ones.
 
     Parameters
     ----------
@@ -90,9 +90,9 @@ def spectral_labels(affinity: ArrayLike, n_clusters: int, seed: int) -> NDArray[
     affinity : ndarray of shape (n, n)
         Symmetric, not negative.
     n_clusters : int
-        K. With as many clusters as samples or more, each sample is one.
+        K. With as many clusters as samples or more, each sample is a cluster of its own.
     seed : int
-        Of the random starts.
+        Seed of the random starts.
 
     Returns
     -------
@@ -127,8 +127,8 @@ def cluster_subspaces(z: ArrayLike, labels: ArrayLike, n_clusters: int, subspace
     Returns
     -------
     ndarray of shape (n_clusters, d', p)
-        d' is d, but below p, for the whole space holds every code. Rows of zeros stand for directions that a small
-        cluster does not have.
+        d' is d, or p - 1 if that is smaller: the whole space holds every code. Rows of zeros stand for directions that
+        a small cluster does not have.
     """
     z, labels = check_table("z", z), np.asarray(labels)
     dim = min(subspace_dim, max(z.shape[1] - 1, 1))

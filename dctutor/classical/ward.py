@@ -11,10 +11,26 @@ __all__ = ["ward"]
 
 
 def ward(z: Tensor, n_clusters: int, generator: torch.Generator, *, sample: int = 5000) -> NDArray[np.int64]:
-    """Label samples, shape (n,): the tree's cut into ``n_clusters`` (Ward 1963).
+    """Cut the tree that Ward's method grows into clusters (Ward 1963).
 
-    The tree needs the distances of all pairs, so it grows on ``sample`` samples at most; any other sample takes the
-    label of the nearest one of them.
+    The tree needs the distances of all pairs, so that it grows on ``sample`` samples at most. Every other sample takes
+    the label of the nearest one of them.
+
+    Parameters
+    ----------
+    z : Tensor of shape (n, p)
+        Samples, such as an embedding.
+    n_clusters : int
+        Number of clusters, K.
+    generator : torch.Generator
+        Draws the samples that the tree grows on, if there are more than ``sample``.
+    sample : int, default 5000
+        Largest number of samples in the tree.
+
+    Returns
+    -------
+    ndarray of shape (n,)
+        Labels, 0 to K - 1.
     """
     points = z.float().cpu().numpy()
     if len(points) <= sample:

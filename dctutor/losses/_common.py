@@ -1,4 +1,4 @@
-"""What losses share: how they add up, and which rows and clusters a number may name."""
+"""What losses share: how they add up, and which indices of rows and clusters are valid."""
 
 from typing import Literal
 
@@ -44,12 +44,12 @@ def check_width(z: Tensor, centers: Tensor) -> None:
 
 
 def check_rows(name: str, index: Tensor, n: int) -> None:
-    """Raise ValueError if an index is none of 0 to n - 1; a negative one would count from the end."""
-    # On a GPU the answer would make every step wait.
+    """Raise ValueError unless all indices are from 0 to n - 1; a negative one would count from the end."""
+    # Only on a CPU: on a GPU the answer would make every step wait.
     if index.device.type == "cpu" and index.numel():
         for value in (int(index.min()), int(index.max())):
             if not 0 <= value < n:
-                raise ValueError(f"{name}: expected numbers from 0 to {n - 1}, got {value}")
+                raise ValueError(f"{name}: expected indices from 0 to {n - 1}, got {value}")
 
 
 def check_labels(labels: Tensor, n: int, one_each: str, n_clusters: int) -> Tensor:

@@ -1,4 +1,4 @@
-"""Losses leave reduced precision at their door."""
+"""Losses are computed in float32."""
 
 import functools
 from collections.abc import Callable

@@ -25,7 +25,7 @@ def cluster_affinity(w: Float[Tensor, "n n"], labels: Int[Tensor, " n"], n_clust
     Parameters
     ----------
     w : Tensor of shape (n, n)
-        Weight of the edge from sample to sample, 0 where there is none.
+        Weight of the edge from one sample to another, 0 if there is none.
     labels : Tensor of shape (n,)
         The cluster of each sample, 0 to k - 1.
     n_clusters : int
@@ -39,11 +39,11 @@ def cluster_affinity(w: Float[Tensor, "n n"], labels: Int[Tensor, " n"], n_clust
     Raises
     ------
     TypeError, ValueError
-        If ``w`` is not square, or ``labels`` is not one integer a sample, 0 to k - 1.
+        If ``w`` is not square, or ``labels`` is not one integer per sample, 0 to k - 1.
     """
     if w.ndim != 2 or w.shape[0] != w.shape[1]:
         raise ValueError(f"w: expected shape (n, n), got {tuple(w.shape)}")
-    labels = check_labels(labels, len(w), "one a row of w", n_clusters)
+    labels = check_labels(labels, len(w), "one per row of w", n_clusters)
     member = functional.one_hot(labels, n_clusters).to(w.dtype)
     size = member.sum(0).clamp_min(1)
     entering, leaving = w.T @ member, w @ member  # of each sample: from, and to, each cluster
@@ -68,9 +68,9 @@ def merging(
     affinity : Tensor of shape (k, k)
         As from `cluster_affinity`.
     cluster : int
-        The number i of the cluster.
+        The index i of the cluster.
     n_neighbors : int
-        :math:`K_c`, at least 2; where there are fewer other clusters, all of them.
+        :math:`K_c`, at least 2; all other clusters if there are fewer.
     weight : float
         :math:`\lambda \geq 0`.
 
@@ -88,7 +88,7 @@ def merging(
     if affinity.shape != (k, k) or k < 2:
         raise ValueError(f"affinity: expected shape (k, k) with k of at least 2, got {tuple(affinity.shape)}")
     if check_integer("cluster", cluster, minimum=0) >= k:
-        raise ValueError(f"cluster: expected a number from 0 to {k - 1}, got {cluster}")
+        raise ValueError(f"cluster: expected an index from 0 to {k - 1}, got {cluster}")
     check_integer("n_neighbors", n_neighbors, minimum=2)
     check_number("weight", weight)
     others = torch.cat([affinity[cluster, :cluster], affinity[cluster, cluster + 1 :]])
@@ -117,7 +117,7 @@ def triplet(
     Parameters
     ----------
     anchor, positive, negative : Tensor of shape (t, p)
-        Embedded samples, one triplet a row. JULE scales codes to unit length.
+        Embedded samples, one triplet per row. JULE scales codes to unit length.
     gamma : float
         Weight of the pull, positive. The authors' code takes 1 to 2.
     margin : float

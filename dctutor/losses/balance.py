@@ -12,18 +12,18 @@ __all__ = ["balanced_assignments", "balanced_target"]
 
 @in_float32
 def balanced_assignments(q: Float[Tensor, "n k"], prior: Float[Tensor, " k"] | None = None) -> Float[Tensor, ""]:
-    r"""Divergence of the clusters' shares from those expected (survey eq. 8 and 9; Dizaji et al. 2017).
+    r"""Divergence of the clusters' sizes, as fractions, from those expected (survey eq. 8, 9; Dizaji et al. 2017).
 
     .. math:: g_k = \frac{1}{N} \sum_i q_{ik}, \qquad L_{ba} = KL(G \Vert U) = \sum_k g_k \log \frac{g_k}{u_k}
 
-    The shares are those of the rows given: in a small mini-batch they differ by chance even where clusters are even.
+    The fractions are those of the rows given. In a small mini-batch they differ by chance even if clusters are even.
 
     Parameters
     ----------
     q : Tensor of shape (n, k)
         Soft assignments; rows sum to 1.
     prior : Tensor of shape (k,), optional
-        The expected shares :math:`u_k`, positive, summing to 1. By default the uniform distribution.
+        The expected fractions :math:`u_k`, positive, summing to 1. By default the uniform distribution.
 
     Returns
     -------
@@ -39,12 +39,12 @@ def balanced_assignments(q: Float[Tensor, "n k"], prior: Float[Tensor, " k"] | N
     if prior is None:
         prior = q.new_full((k,), 1 / k)
     elif prior.shape != (k,):
-        raise ValueError(f"prior: expected shape ({k},), a share for each column of q, got {tuple(prior.shape)}")
+        raise ValueError(f"prior: expected shape ({k},), one fraction per column of q, got {tuple(prior.shape)}")
     elif not ((prior > 0).all() and abs(prior.sum().item() - 1) < 1e-4):
-        raise ValueError(f"prior: expected positive shares that sum to 1, got {prior.tolist()}")
-    shares = q.mean(0)
+        raise ValueError(f"prior: expected positive fractions that sum to 1, got {prior.tolist()}")
+    fractions = q.mean(0)
     # The floor gives an empty cluster a finite gradient.
-    return (shares * (shares.clamp_min(torch.finfo(q.dtype).tiny).log() - prior.log())).sum()
+    return (fractions * (fractions.clamp_min(torch.finfo(q.dtype).tiny).log() - prior.log())).sum()
 
 
 @in_float32
@@ -55,7 +55,7 @@ def balanced_target(q: Float[Tensor, "n k"], *, balance: float = 0.5, sharpness:
                             {\sum_{k'} \left(q_{ik'} / (\sum_{i'} q_{i'k'})^\beta\right)^s}
 
     The paper has :math:`\beta = 1/2, s = 1`: its closed form for the P that minimises
-    :math:`KL(P \Vert Q) / N + KL(G \Vert U)` (eq. 4), where G are the clusters' shares of P. At the exact minimum,
+    :math:`KL(P \Vert Q) / N + KL(G \Vert U)` (eq. 4), where G are the clusters' fractions of P. At the exact minimum,
     :math:`p_{ik} \propto q_{ik} / g_k`; the closed form is as if all rows had one normaliser. With :math:`s = 2`, as in
     the authors' code, it is DEC's `target_distribution`. The paper writes Q for the target and P for the assignments.
 

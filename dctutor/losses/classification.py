@@ -33,7 +33,7 @@ def cluster_classification(logits: Float[Tensor, "n k"], labels: Int[Tensor, " n
     Raises
     ------
     TypeError, ValueError
-        If ``labels`` is not one integer a sample (on a CPU, also if one is none of 0 to k - 1).
+        If ``labels`` is not one integer per sample, or, on a CPU, if one of them is not a column of ``logits``.
     """
-    labels = check_labels(labels, len(logits), "one a row of logits", logits.shape[1])
+    labels = check_labels(labels, len(logits), "one per row of logits", logits.shape[1])
     return functional.cross_entropy(logits, labels)

@@ -39,7 +39,7 @@ def student_t(z: Float[Tensor, "n p"], centers: Float[Tensor, "k p"], nu: float 
     if not nu > 0:
         raise ValueError(f"nu: expected a positive number, got {nu!r}")
     squared = squared_distances(z, centers, min(nu, 1))
-    # A softmax of logs: the kernel itself underflows where every centre is far away.
+    # A softmax of logs: the kernel itself underflows if every centre is far away.
     return torch.softmax(-(nu + 1) / 2 * torch.log1p(squared / nu), dim=1)
 
 
@@ -134,8 +134,8 @@ def k_means(
     Raises
     ------
     TypeError, ValueError
-        If ``z`` and ``centers`` differ in width, ``labels`` is not one integer per sample (on a CPU, also if one is no
-        cluster's), or ``reduction`` is neither of the two.
+        If ``z`` and ``centers`` differ in width, ``labels`` is not one integer per sample, ``reduction`` is neither of
+        the two, or, on a CPU, if a label is not the index of a centre.
     """
     check_width(z, centers)
     labels = check_labels(labels, len(z), "one per sample", len(centers))

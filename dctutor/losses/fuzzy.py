@@ -45,12 +45,12 @@ def fuzzy_memberships(z: Float[Tensor, "n p"], centers: Float[Tensor, "k p"], m:
 
 @in_float32
 def fuzzy_k_means(z: Float[Tensor, "n p"], centers: Float[Tensor, "k p"], m: float = 1.5) -> Float[Tensor, ""]:
-    r"""Squared distances to all centres, the nearer the more they count (Bezdek 1981).
+    r"""Squared distances to all centres, of which near ones count more (Bezdek 1981).
 
     .. math:: L_{fkm} = \frac{1}{N} \sum_i \sum_k q_{ik}^m \lVert z_i - \mu_k \rVert^2
 
-    with :math:`q_{ik}` from `fuzzy_memberships`, taken as constants: for given distances they minimise the sum, so that
-    a gradient through them would be zero anyway. Near :math:`m = 1` this is the k-means loss (survey eq. 4).
+    with :math:`q_{ik}` from `fuzzy_memberships`, taken as constants. For given distances they minimise the sum, so that
+    a gradient through them would be zero. Near :math:`m = 1` this is the k-means loss (survey eq. 4).
 
     Parameters
     ----------

@@ -59,13 +59,13 @@ def bernoulli_nll(
     .. math:: -\sum_i \log p(x_i | z_i)
               = -\sum_i \sum_j \left[x_{ij} \log \hat{x}_{ij} + (1 - x_{ij}) \log (1 - \hat{x}_{ij})\right]
 
-    Grey values between 0 and 1 are commonly passed too. The term is then a cross-entropy, whose least value
-    is above 0, and no longer the likelihood of anything.
+    Grey values between 0 and 1 are often passed as well. The term is then a cross-entropy, whose smallest value is
+    above 0, and no longer a likelihood.
 
     Parameters
     ----------
     x : Tensor of shape (n, ...)
-        Inputs in [0, 1]; this is not checked.
+        Inputs in [0, 1]. This is not checked.
     logits : Tensor of the same shape
         What the decoder returns; its sigmoid is :math:`\hat{x}`.
     reduction : {"mean", "sum"}
@@ -158,7 +158,7 @@ def generator_loss(fake: Float[Tensor, "n ..."]) -> Float[Tensor, ""]:
     .. math:: -\mathbb{E}_z \log D(G(z))
 
     The two-player game itself would have it minimise :math:`\mathbb{E}_z \log (1 - D(G(z)))`, which is flat
-    where the discriminator is sure of itself.
+    when the discriminator is sure of itself.
 
     Parameters
     ----------

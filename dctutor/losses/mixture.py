@@ -36,14 +36,14 @@ def gini_impurity(gamma: Float[Tensor, "n k"], weight: Float[Tensor, " k"] | Non
     Raises
     ------
     ValueError
-        If ``weight`` is not one number a cluster.
+        If ``weight`` is not one number per cluster.
     """
     impurity = (gamma * (1 - gamma)).sum(0)
     if weight is None:
         return impurity.sum()
     if weight.shape != impurity.shape:
         raise ValueError(
-            f"weight: expected shape {tuple(impurity.shape)}, one a column of gamma, got {tuple(weight.shape)}"
+            f"weight: expected shape {tuple(impurity.shape)}, one per column of gamma, got {tuple(weight.shape)}"
         )
     return (impurity * weight).sum()
 
@@ -69,7 +69,7 @@ def centroid_correlation(gamma: Float[Tensor, "n k"], centers: Float[Tensor, "k 
     Raises
     ------
     ValueError
-        If ``centers`` does not have one row a cluster.
+        If ``centers`` does not have one row per cluster.
     """
     _check_centers(gamma, centers)
     shared = (gamma.T @ gamma) * (centers @ centers.T)
@@ -78,20 +78,21 @@ def centroid_correlation(gamma: Float[Tensor, "n k"], centers: Float[Tensor, "k 
 
 @in_float32
 def dirichlet_prior(gamma: Float[Tensor, "n k"], alpha: float | Sequence[float] | Tensor) -> Float[Tensor, ""]:
-    r"""Fourth term of the clustering module: minus the log density of a Dirichlet prior on the clusters' shares.
+    r"""Fourth term of the clustering module: minus the log density of a Dirichlet prior on the clusters' sizes.
 
     .. math:: E_4 = \sum_k (1 - \alpha_k) \log \frac{1}{n} \sum_i \gamma_{ik}
 
-    A constant is left out. It is not a mean over the samples: its weight next to the other terms, which are sums over
-    them, shrinks as a batch grows.
+    A constant is left out. The other terms are sums over samples and this one is not, so that its relative weight
+    shrinks as a batch grows.
 
     Parameters
     ----------
     gamma : Tensor of shape (n, k)
         Soft assignments; rows sum to 1.
     alpha : float or k floats
-        Concentrations. 1 is no preference; above 1, even clusters are likelier; below 1, a few large ones are. Of
-        several, each belongs to its column of ``gamma``; the authors' code sorts both first, shares and concentrations.
+        Concentrations. 1 is no preference; above 1, even clusters are likelier; below 1, a few large ones are. If there
+        are several, each belongs to its column of ``gamma``; the authors' code sorts fractions and concentrations
+        first.
 
     Returns
     -------
@@ -101,7 +102,7 @@ def dirichlet_prior(gamma: Float[Tensor, "n k"], alpha: float | Sequence[float] 
     Raises
     ------
     TypeError, ValueError
-        If ``alpha`` is neither one positive number nor one a cluster.
+        If ``alpha`` is neither one positive number nor one per cluster.
     """
     try:
         concentration = torch.as_tensor(alpha, dtype=gamma.dtype)  # numbers stay on the CPU: no look at a GPU, no wait
@@ -126,7 +127,7 @@ def orthonormality(centers: Float[Tensor, "k p"]) -> Float[Tensor, ""]:
     Parameters
     ----------
     centers : Tensor of shape (k, p)
-        Centroids, one a row.
+        Centroids, one per row.
 
     Returns
     -------
@@ -186,4 +187,4 @@ def clustering_module(
 
 def _check_centers(gamma: Tensor, centers: Tensor) -> None:
     if len(centers) != gamma.shape[1]:
-        raise ValueError(f"centers: expected {gamma.shape[1]} rows, one a column of gamma, got {len(centers)}")
+        raise ValueError(f"centers: expected {gamma.shape[1]} rows, one per column of gamma, got {len(centers)}")

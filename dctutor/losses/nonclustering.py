@@ -104,14 +104,15 @@ def self_augmentation(
     for one sample x and its M changed copies :math:`T_m(x)`; here the mean is over the copies of all samples.
 
     IMSAT holds the original fixed while its copy learns to agree: pass ``original.detach()``. With codes in place of
-    probabilities do not: where nothing bounds the codes, chasing a target that the same network moves can diverge.
+    probabilities, do not detach: nothing bounds the codes, and chasing a target that the same network moves can
+    diverge.
 
     Parameters
     ----------
     original : Tensor of shape (m, p)
         Representations of the samples; with ``"cross_entropy"`` probabilities, rows summing to 1.
     augmented : Tensor of shape (m, p)
-        Those of the changed copies, row by row. For several copies a sample, repeat the rows of ``original``.
+        Those of the changed copies, row by row. For several copies per sample, repeat the rows of ``original``.
     similarity : {"cross_entropy", "cosine", "squared"}
         :math:`s(a, b)`: :math:`\sum_k a_k \log b_k`, as in IMSAT; the cosine of the angle between a and b;
         or :math:`-\lVert a - b \rVert^2`.
@@ -157,7 +158,7 @@ def locality_preserving(
     z : Tensor of shape (n, p)
         Embedded samples.
     pairs : Tensor of shape (e, 2)
-        Rows of ``z`` that are to stay close, one pair an edge of the graph.
+        Rows of ``z`` that are to stay close, one pair per edge of the graph.
     similarity : Tensor of shape (e,)
         :math:`s(x_i, x_j)` of each pair.
     reduction : {"mean", "sum"}
@@ -171,8 +172,8 @@ def locality_preserving(
     Raises
     ------
     ValueError
-        If there is no pair, the shapes do not fit together, a row number is negative (noticed on a CPU), or
-        ``reduction`` is neither of the two.
+        If there is no pair, the shapes do not fit together, ``reduction`` is neither of the two, or, on a CPU,
+        if an index is not that of a row.
     """
     if pairs.ndim != 2 or pairs.shape[1] != 2 or not len(pairs):
         raise ValueError(f"pairs: expected shape (e, 2) with at least one pair, got {tuple(pairs.shape)}")

@@ -14,14 +14,14 @@ __all__ = ["coefficient_norm", "self_expression", "subspace_memberships"]
 
 @in_float32
 def self_expression(z: Float[Tensor, "n p"], z_hat: Float[Tensor, "n p"]) -> Float[Tensor, ""]:
-    r"""How far the codes are from what the others say of them (Ji et al. 2017, last term of the loss).
+    r"""How far each code is from its expression by the others (Ji et al. 2017, last term of the loss).
 
     .. math:: L_{se} = \tfrac{1}{2} \lVert Z - C Z \rVert_F^2
 
     Parameters
     ----------
     z : Tensor of shape (n, p)
-        Codes Z, one a row.
+        Codes Z, one per row.
     z_hat : Tensor of shape (n, p)
         Their expressions :math:`C Z` through each other.
 

@@ -17,9 +17,9 @@ def group_sparsity(z: Float[Tensor, "n p"], group_sizes: Sequence[int]) -> Float
 
     .. math:: L_{gs} = \frac{1}{N} \sum_i \sum_g \sqrt{n_g} \, \lVert z_i^{(g)} \rVert
 
-    The code is cut into groups of :math:`n_g` entries, one group a cluster. A norm that is not squared is the group
+    The code is cut into groups of :math:`n_g` entries, one group per cluster. A norm that is not squared is the group
     lasso: it pulls as hard on a group of small entries as on one of large ones, so that weak groups reach zero and the
-    others say which cluster a sample is in. The root makes groups of different sizes comparable.
+    others say which cluster a sample is in. The square root makes groups of different sizes comparable.
 
     Parameters
     ----------

@@ -35,10 +35,10 @@ def feature_weights(x: Float[Tensor, "n d"], labels: Int[Tensor, " n"]) -> Float
     Raises
     ------
     ValueError
-        If there is not a label for each sample, no two samples share a label, or all share one.
+        If there is not one label per sample, no two samples have the same label, or all have the same one.
     """
     if labels.shape != x.shape[:1]:
-        raise ValueError(f"labels: expected one a sample, {len(x)} in all, got shape {tuple(labels.shape)}")
+        raise ValueError(f"labels: expected one per sample, {len(x)} in all, got shape {tuple(labels.shape)}")
     x, labels = x.detach()[labels != -1], labels[labels != -1]
     sizes = labels.unique(return_counts=True)[1].tolist()  # not on the device: some have no float64
     alike = sum(size * (size - 1) for size in sizes) / 2
@@ -87,5 +87,5 @@ def weighted_reconstruction(
     """
     check_same_shape("x_hat", x_hat, "x", x)
     if weights.shape != x.shape[1:]:
-        raise ValueError(f"weights: expected one a feature, {x.shape[1]} in all, got shape {tuple(weights.shape)}")
+        raise ValueError(f"weights: expected one per feature, {x.shape[1]} in all, got shape {tuple(weights.shape)}")
     return ((x - x_hat) ** 2 * weights).mean()

@@ -1,4 +1,4 @@
-"""An epoch whose weights are averaged, after the last one: how CM and AE-CM end."""
+"""One more epoch, whose weights are averaged: how CM and AE-CM end."""
 
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
@@ -10,7 +10,7 @@ __all__ = ["AveragedEpoch"]
 
 
 class AveragedEpoch:
-    """One epoch after ``epochs`` others; its end gives networks the mean of their weights over its steps.
+    """One epoch after all others. At its end, networks get the mean of their weights over its steps.
 
     Give `Loop.run` ``epochs=averaged.total``, ``end=averaged.finish`` and a schedule made by `schedule`, and call
     `update` after every step.

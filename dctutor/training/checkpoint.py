@@ -37,7 +37,7 @@ class Checkpoint:
     tensors : dict of str to Tensor
         What the file held when it was opened; empty if there was none.
     facts : dict
-        Likewise.
+        The rest of its content; empty if there was none.
 
     Raises
     ------

@@ -52,7 +52,7 @@ class Loop:
     x : array of shape (n, ...)
         The data, float32. It moves to the device once, as one tensor.
     y : array of shape (n,), optional
-        Labels that training may use, -1 where there is none.
+        Labels that training may use, -1 for samples without one.
     seed : int
         Every random draw of the fit flows from it.
     device, precision : str
@@ -158,12 +158,12 @@ class Loop:
         return network
 
     def adopt(self, network: Module) -> Module:
-        """Take a network that was trained elsewhere onto the device, to be trained on."""
+        """Move a network that was trained elsewhere to the device, to train it further."""
         self._networks.append(network.to(self.device, torch.float32).train().requires_grad_())
         return network
 
     def register(self, **modules: nn.Module | Tensor) -> None:
-        """Name the networks and parameters that checkpoints keep, and restore them from one that exists."""
+        """Name the networks and parameters that checkpoints keep; if there is a checkpoint, restore them from it."""
         self._registered.update(modules)
         self._networks += [module for module in modules.values() if isinstance(module, nn.Module)]
         if self._checkpoint and self._saved:
@@ -216,7 +216,7 @@ class Loop:
         optimizer.step()
 
     def autocast(self) -> AbstractContextManager:
-        """Reduced precision where the fit uses it."""
+        """Reduced precision, if the fit uses it."""
         # Without the cache, which would hand a step that goes on after `minimize` the weights from before it.
         reduced = self.dtype == torch.bfloat16
         return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=reduced, cache_enabled=False)
@@ -348,8 +348,8 @@ class Loop:
     def once(self, name: str, decide: Callable[[], Found]) -> Found:
         """Decide something between two phases that depends on the data, such as what the next phase trains towards.
 
-        The checkpoint keeps the answer: a fit that is resumed gets the one that was given then, where asking again
-        would ask networks that have been trained further.
+        The checkpoint keeps the answer, and a fit that is resumed gets it from there. Deciding again would look at
+        networks that have been trained further.
 
         Parameters
         ----------
@@ -385,8 +385,8 @@ class Loop:
     ) -> Tensor:
         """Apply ``function`` to every sample, in order, in evaluation mode and without gradients.
 
-        This is the one way to see the whole data set: where several processes share the data, it is here that their
-        parts are gathered. What comes out in reduced precision is returned in float32.
+        This is the one way to see the whole data set: if several processes share the work, their parts are gathered
+        here. Results in reduced precision are returned in float32.
 
         Parameters
         ----------

@@ -14,7 +14,7 @@ from dctutor.training.loop import Loop
 
 __all__ = ["divide_code", "pretrain", "scale_code"]
 
-Rebuild = Callable[[Tensor], Tensor]
+Reconstruct = Callable[[Tensor], Tensor]
 
 
 def pretrain(
@@ -30,9 +30,9 @@ def pretrain(
 ) -> None:
     """Train ``autoencoder`` on the loop's data, in place.
 
-    Each pair of layers (one of the encoder, its mirror in the decoder) first learns to reconstruct the output of the
-    pair below from a corrupted copy, through a corrupted hidden layer. Then all layers learn together to reconstruct
-    the input from a corrupted copy.
+    A pair of layers is one of the encoder and its mirror in the decoder. Each pair first learns to reconstruct the
+    output of the pair below from a corrupted copy, through a corrupted hidden layer. Then all layers learn together to
+    reconstruct the input from a corrupted copy.
 
     Parameters
     ----------
@@ -56,10 +56,10 @@ def pretrain(
     def corrupt(x: Tensor) -> Tensor:
         return mask(x, noise, loop.noise_generator)
 
-    def train(phase: str, rebuild: Rebuild, parameters: Iterable[Tensor], inputs: Tensor, epochs: int) -> None:
+    def train(phase: str, reconstruct: Reconstruct, parameters: Iterable[Tensor], inputs: Tensor, epochs: int) -> None:
         def step(index: Tensor) -> dict[str, Tensor]:
             x = inputs[index]
-            loss = reconstruction(x, rebuild(corrupt(x)))
+            loss = reconstruction(x, reconstruct(corrupt(x)))
             loop.minimize(loss, optimizer)
             return {"loss": loss}
 
@@ -72,11 +72,11 @@ def pretrain(
     if layerwise_epochs and isinstance(autoencoder, Autoencoder):
         inputs, depth = loop.x, len(autoencoder.encoder)
         for i, (below, above) in enumerate(zip(autoencoder.encoder, reversed(autoencoder.decoder), strict=True)):
-            # Linear where the whole network is: the embedding, and the output that reconstructs the data.
+            # Linear if the whole network is linear there: the embedding, and the output that reconstructs the data.
             hidden = nn.Identity() if i == depth - 1 else nn.ReLU()
             output = nn.Identity() if i == 0 else nn.ReLU()
 
-            def rebuild(
+            def through_the_pair(
                 x: Tensor,
                 below: nn.Module = below,
                 above: nn.Module = above,
@@ -85,7 +85,9 @@ def pretrain(
             ) -> Tensor:
                 return output(above(corrupt(hidden(below(x)))))
 
-            train(f"layer_{i + 1}", rebuild, [*below.parameters(), *above.parameters()], inputs, layerwise_epochs)
+            train(
+                f"layer_{i + 1}", through_the_pair, [*below.parameters(), *above.parameters()], inputs, layerwise_epochs
+            )
             if i < depth - 1:
                 inputs = loop.map(nn.Sequential(below, hidden), inputs)
     loop.watch(autoencoder.encode)
@@ -95,7 +97,17 @@ def pretrain(
 
 @torch.no_grad()
 def scale_code(loop: Loop, autoencoder: Any, size: Callable[[Tensor], Tensor]) -> None:
-    """Divide the code by its ``size``, in place; see `divide_code`. Where all codes agree, nothing changes."""
+    """Divide the code of an autoencoder by its size, in place; see `divide_code`. If all codes agree, nothing changes.
+
+    Parameters
+    ----------
+    loop : Loop
+        Holds the data.
+    autoencoder : Autoencoder, ConvolutionalAutoencoder or FullyConvolutionalAutoencoder
+        The network.
+    size : callable
+        From the codes of all samples, shape (n, p), to a positive number.
+    """
     z = loop.map(autoencoder.encode)
     by = size(z)
     if by > 1e-6 * z.abs().mean():  # a smaller spread comes from rounding
@@ -104,7 +116,15 @@ def scale_code(loop: Loop, autoencoder: Any, size: Callable[[Tensor], Tensor]) -
 
 @torch.no_grad()
 def divide_code(autoencoder: Any, by: Tensor) -> None:
-    """Divide the code by a number, in place. The decoder makes up for it, so that reconstructions stay the same."""
+    """Divide the code of an autoencoder, in place. The decoder makes up for it: reconstructions stay the same.
+
+    Parameters
+    ----------
+    autoencoder : Autoencoder, ConvolutionalAutoencoder or FullyConvolutionalAutoencoder
+        The network.
+    by : Tensor of shape ()
+        What the code is divided by; positive.
+    """
     convolutional = isinstance(autoencoder, ConvolutionalAutoencoder)
     encoder, decoder = autoencoder.encoder, autoencoder.decoder
     last, first = (encoder.head, decoder.head) if convolutional else (encoder[-1], decoder[0])

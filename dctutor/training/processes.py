@@ -1,8 +1,8 @@
 """Several processes that train one model: who they are, and what they tell each other.
 
-Every process holds the data and the network. Each takes its share of the indices of every batch; gradients are
-averaged, and values of the whole data gathered, so that all processes hold the same numbers after every step. One
-process is the trivial case.
+Every process holds the data and the network. Each takes its part of the indices of every batch. Gradients are averaged,
+and values of the whole data gathered, so that all processes hold the same numbers after every step. One process is the
+trivial case.
 """
 
 from collections.abc import Sequence

@@ -2,7 +2,7 @@
 
 The bare loop only reconstructs, in float32, in batches of the same size: what it takes is the least that a method with
 this network can cost. A method's epoch is the difference of two fits of different length, so that it holds all that
-comes once an epoch, such as a new target, and nothing that comes once a fit. They take turns; compare the ratios.
+comes once per epoch, such as a new target, and nothing that comes once per fit. They take turns; compare the ratios.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from torch.nn import functional
 from training_epoch import timed
 
 from dctutor import load_dataset, methods
-from dctutor.architectures import MixtureModule
+from dctutor.architectures import Identity
 from dctutor.devices import resolve_device
 from dctutor.methods import registry
 
@@ -40,13 +40,19 @@ def fit(name, data, n, epochs):
     return made(10, **settings, random_state=0, verbose=False).fit(data.X[:n])
 
 
-def bare_epoch(network, x, batch_size):
-    """One pass of plain reconstruction."""
+def autoencoder(fitted):
+    """A copy of the network that the method trains, and how it reconstructs."""
+    network, head = copy.deepcopy(fitted.network_), copy.deepcopy(fitted.head_)
+    if isinstance(network, Identity):  # the clustering module: its head is all there is
+        return head.train(), lambda x: head.mix(head.assign(x))
+    return network.train(), lambda x: network.decode(network.encode(x))
+
+
+def bare_epoch(network, reconstruct, x, batch_size):
+    """One epoch of plain reconstruction."""
     optimizer = torch.optim.Adam([p for p in network.parameters() if p.requires_grad], fused=True)
-    whole = isinstance(network, MixtureModule)  # a clustering module rebuilds from memberships, not from a code
     for index in torch.randperm(len(x)).to(x.device).split(min(batch_size, len(x))):
-        rebuilt = network(x[index]) if whole else network.decode(network.encode(x[index]))
-        loss = functional.mse_loss(rebuilt, x[index])
+        loss = functional.mse_loss(reconstruct(x[index]), x[index])
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -67,8 +73,8 @@ def main():
     for name in options.methods:
         n = SAMPLES.get(name, len(data.X))
         fitted = fit(name, data, n, SHORT)
-        x = torch.from_numpy(data.X[:n] * fitted.scale_).to(device)
-        run_bare = partial(bare_epoch, copy.deepcopy(fitted.network_).train(), x, fitted.batch_size)
+        x = torch.from_numpy(fitted.scaling_.apply(data.X[:n])).to(device)
+        run_bare = partial(bare_epoch, *autoencoder(fitted), x, fitted.batch_size)
         bare, method = [], []
         for _ in range(options.rounds):
             bare.append(timed(device, run_bare))

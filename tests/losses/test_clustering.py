@@ -146,7 +146,7 @@ def test_reduced_precision_is_left():
         (lambda: k_means(torch.zeros(6, 3), torch.zeros(3, 1), LABELS), "centers: expected width 3, that of z, got 1"),
         (lambda: k_means(torch.zeros(5, 3), torch.zeros(3, 3), LABELS), r"labels: expected shape \(5,\).*\(6,\)"),
         (lambda: balanced_assignments(torch.ones(2, 3), torch.ones(2)), r"prior: expected shape \(3,\).*\(2,\)"),
-        (lambda: balanced_assignments(torch.ones(2, 2), torch.tensor([1.0, 0.0])), "prior: expected positive shares"),
+        (lambda: balanced_assignments(torch.ones(2, 2), torch.tensor([1.0, 0.0])), "prior: expected positive"),
         (lambda: balanced_assignments(torch.ones(2, 2), torch.ones(2)), r"prior: .* sum to 1, got \[1.0, 1.0\]"),
         (lambda: group_sparsity(torch.ones(2, 5), [2, 2]), r"group_sizes: .* sum to 5.*, got \[2, 2\]"),
         (lambda: group_sparsity(torch.ones(2, 5), [6, -1]), r"group_sizes: expected positive .*, got \[6, -1\]"),
@@ -154,7 +154,7 @@ def test_reduced_precision_is_left():
         (lambda: cluster_affinity(torch.ones(6, 5), LABELS, 3), r"w: expected shape \(n, n\), got \(6, 5\)"),
         (lambda: cluster_affinity(torch.ones(5, 5), LABELS, 3), r"labels: expected shape \(5,\).*\(6,\)"),
         (lambda: merging(torch.ones(1, 1), 0), r"affinity: .* at least 2, got \(1, 1\)"),
-        (lambda: merging(torch.ones(3, 3), 3), "cluster: expected a number from 0 to 2, got 3"),
+        (lambda: merging(torch.ones(3, 3), 3), "cluster: expected an index from 0 to 2, got 3"),
         (lambda: merging(torch.ones(3, 3), 0, n_neighbors=1), "n_neighbors: expected an integer of at least 2, got 1"),
         (lambda: merging(torch.ones(3, 3), 0, weight=-1), "weight: expected a number in"),
         (lambda: triplet(torch.ones(2, 3), torch.ones(2, 3), torch.ones(1, 3)), r"negative: .*\(2, 3\), got \(1, 3\)"),
@@ -184,7 +184,7 @@ def test_labels_are_integers_of_any_kind_and_in_range(name):
     for dtype in (torch.int32, torch.uint8):
         assert torch.equal(loss(labels.to(dtype)), loss(labels))
     for wrong in (3, -100, -1):
-        with pytest.raises(ValueError, match=f"labels: expected numbers from 0 to 2, got {wrong}"):
+        with pytest.raises(ValueError, match=f"labels: expected indices from 0 to 2, got {wrong}"):
             loss(torch.tensor([0, 1, 2, wrong, 1, 1]))
     with pytest.raises(TypeError, match="labels: expected integers, got torch"):
         loss(labels.float())

@@ -184,7 +184,7 @@ def test_there_are_two_reductions(loss, reduction):
 
 
 def test_rows_are_not_counted_from_the_end():
-    with pytest.raises(ValueError, match="labels: expected numbers from 0 to 5, got -1"):
+    with pytest.raises(ValueError, match="labels: expected indices from 0 to 5, got -1"):
         losses.k_means(Z, Z, torch.full((len(Z),), -1))
-    with pytest.raises(ValueError, match="pairs: expected numbers from 0 to 5, got -1"):
+    with pytest.raises(ValueError, match="pairs: expected indices from 0 to 5, got -1"):
         losses.locality_preserving(Z, torch.tensor([[0, -1]]), torch.ones(1))

@@ -66,7 +66,7 @@ def test_values_by_hand():
         ([0, 1, 2, -1], "two samples with the same label, got none among 3"),
         ([5, 5, 5, -1], "at least two different labels, got one"),
         ([-1, -1, -1, -1], "two samples with the same label, got none among 0"),
-        ([0, 0, 1], r"one a sample, 4 in all, got shape \(3,\)"),
+        ([0, 0, 1], r"one per sample, 4 in all, got shape \(3,\)"),
     ],
 )
 def test_labels_that_make_no_weights(labels, message):
@@ -85,5 +85,5 @@ def test_weighted_reconstruction():
     )
     with pytest.raises(ValueError, match=r"x_hat: expected the shape of x, \(2, 2\), got \(2, 1\)"):
         weighted_reconstruction(x, x_hat[:, :1], torch.ones(2))
-    with pytest.raises(ValueError, match=r"weights: expected one a feature, 2 in all, got shape \(1,\)"):
+    with pytest.raises(ValueError, match=r"weights: expected one per feature, 2 in all, got shape \(1,\)"):
         weighted_reconstruction(x, x_hat, torch.ones(1))

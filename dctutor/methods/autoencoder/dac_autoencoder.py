@@ -37,7 +37,7 @@ class DeepAutoencoderClustering(DeepClusterer):
         The most labelled samples that eq. 5 sees, drawn at random; at least 3, and with ``pseudo_every`` at least K.
     pseudo_every : int or None, default=None
         Without ``y``: epochs between two runs of k-means on the codes of m samples, whose clusters are
-        then the labels of eq. 5. Until the first, after as many passes, all weights are equal.
+        then the labels of eq. 5. Before the first run, all weights are equal.
     beta : float, default=1e-05
         Weight :math:`\beta` of the sum of squares of all parameters.
     widths : sequence of int, default=(512, 256, 128, 64, 32, 16, 10)
@@ -69,7 +69,7 @@ class DeepAutoencoderClustering(DeepClusterer):
 
     The n of eq. 4 counts features, like the index of the weights; both readings were tried (MNIST's test labels seen).
     Left open by the paper and chosen here: weights are divided by their mean, so that :math:`\beta` means the same with
-    no label; ReLU and tanh after the code; one range for all inputs; widths, first weights (HAPT's test labels seen).
+    no label; ReLU and tanh after the code; one range for all inputs; widths, initial weights (HAPT's test labels seen).
 
     References
     ----------

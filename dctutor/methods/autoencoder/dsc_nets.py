@@ -70,7 +70,7 @@ class DSCNet(PretrainedClusterer):
         C, and what spectral clustering saw.
     subspaces_ : ndarray of shape (n_clusters, d, p)
         A basis for the codes of each cluster. ``predict`` takes the subspace at the smallest angle to a sample's code,
-        ``predict_proba`` the `dctutor.classical.memberships`. On training data both may differ from ``labels_``.
+        ``predict_proba`` the `dctutor.losses.subspace_memberships`. On training data both may differ from ``labels_``.
 
     Notes
     -----

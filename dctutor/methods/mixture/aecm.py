@@ -63,7 +63,7 @@ class AECM(PretrainedClusterer):
     ===========================================  =========================================================
     :math:`\alpha_k` = 230 (MNIST, n = 500)      ``alpha`` = :math:`1 + (\alpha_k - 1) / n` = 1.46, for all k
     :math:`\lambda` = 1                          ``lam`` = :math:`\lambda / n` = 0.002
-    :math:`\beta` = 5, pixels in [0, 1]          ``beta`` = :math:`\beta d` / ``scale_``:sup:`2` = 441
+    :math:`\beta` = 5, pixels in [0, 1]          ``beta`` = :math:`\beta d` / ``scaling_.factor``:sup:`2` = 441
     ===========================================  =========================================================
 
     Departures. Defaults are for 600 steps on 5,000 images, not 21,000 on 70,000: in so few, a reconstruction of the
