@@ -46,7 +46,7 @@ def check_number(
     try:
         number = float(value)
     except OverflowError:  # an integer of hundreds of digits
-        number = float("inf") if value > 0 else float("-inf")
+        number = float("inf") if abs(value) == value else float("-inf")
     # Written so that NaN fails.
     inside = number > minimum if open_at_minimum else number >= minimum
     if not inside or not (number < below if maximum is None else number <= maximum):

@@ -72,9 +72,13 @@ PositiveFraction = Annotated[float, Range(0, 1, above=True)]
 Sizes = Annotated[Sequence[int], Range(1)]
 
 
-@cache
 def declared(cls: Any) -> dict[str, Any]:
     """What each argument of a dataclass may be, by its name, in the order of the constructor."""
+    return _declared(cls)
+
+
+@cache
+def _declared(cls: Any) -> dict[str, Any]:
     hints = get_type_hints(cls, include_extras=True)
     names = [field.name for field in dataclasses.fields(cls) if field.init]
     return {name: hints[name] for name in names if get_origin(hints[name]) is not ClassVar}

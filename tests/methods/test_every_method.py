@@ -228,7 +228,8 @@ def lines_of_code(source):
 
 
 def test_lines_of_code_are_counted_without_texts():
-    source = '"""Module.\n\nMore.\n"""\n\n# comment\nx = (\n    1,\n)\n\n\ndef f():\n    """Text."""\n    return """a\nb"""\n'
+    source = '"""Module.\n\nMore.\n"""\n\n# comment\nx = (\n    1,\n)\n\n\n'
+    source += 'def f():\n    """Text."""\n    return """a\nb"""\n'
     assert lines_of_code(source) == 6
 
 
