@@ -31,7 +31,7 @@ check: lint
 
 test: lint
 	$(PYTEST)
-	$(BIN)/pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=900 notebooks
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --dist loadfile --nbval-lax --nbval-current-env --nbval-cell-timeout=900 notebooks
 
 notebooks: $(BIN)/.installed
 	$(BIN)/python scripts/run_notebooks.py

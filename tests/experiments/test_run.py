@@ -36,6 +36,7 @@ def run(method, dataset, folder, *more):
     return main(["run", method, dataset, "--profile", "smoke", "--folder", str(folder), *words, *more])
 
 
+@pytest.mark.slow
 def test_the_command_that_the_book_prints(tmp_path):
     command = [sys.executable, "-m", "dctutor", "run", "DEC", "digits", "--profile", "smoke", "--seeds", "0", "1"]
     done = subprocess.run([*command, "--folder", "results"], cwd=tmp_path, capture_output=True, text=True)

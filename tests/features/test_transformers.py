@@ -115,6 +115,7 @@ for transformer in (FullNetworkEmbedding(), MultiLayerPCA(random_state=0)):
 """
 
 
+@pytest.mark.slow
 def test_check_estimator():
     # In a process of its own: one check asks for a variable that SciPy reads when it is imported.
     environment = {**os.environ, "SCIPY_ARRAY_API": "1"}

@@ -29,6 +29,7 @@ np.savez(f"{out}-{rank}.npz", **arrays, centers=fitted.cluster_centers_)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", [DEC, IDEC, AECM], ids=lambda method: method.__name__)
 def test_both_processes_end_with_the_same_model(method, tmp_path):
     group, out = (tmp_path / "group").as_uri(), str(tmp_path / "out")
