@@ -125,8 +125,12 @@ def _on_cpu(value: Any) -> Any:
     """A network or a tensor that is on another device, copied; anything else as it is."""
     if isinstance(value, nn.Module):
         held = itertools.chain(value.parameters(), value.buffers())
-        return copy.deepcopy(value).cpu() if any(tensor.device.type != "cpu" for tensor in held) else value
-    return value.cpu() if isinstance(value, Tensor) else value
+        return copy.deepcopy(value).cpu() if any(map(_elsewhere, held)) else value
+    return value.cpu() if isinstance(value, Tensor) and _elsewhere(value) else value
+
+
+def _elsewhere(tensor: Tensor) -> bool:
+    return tensor.device.type != "cpu"
 
 
 def _given(estimator: Any) -> dict[str, Any]:
@@ -324,8 +328,10 @@ def _restored(cls: type[Any], tensors: Mapping[str, Tensor], facts: Any) -> Any:
     q = estimator.predict_proba(np.zeros((1, width)))  # do the parts fit together?
     if q.shape != (1, len(centers)) or not np.isfinite(q).all():
         raise ValueError("its parts do not fit together")
-    if facts["feature_names_in_"]:
-        estimator.feature_names_in_ = np.array(facts["feature_names_in_"], dtype=object)
+    if names := facts["feature_names_in_"]:
+        if len(names) != width or not all(isinstance(name, str) for name in names):
+            raise ValueError(f"feature_names_in_ are not names of {width} columns")
+        estimator.feature_names_in_ = np.array(names, dtype=object)
     return estimator
 
 

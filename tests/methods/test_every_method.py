@@ -227,10 +227,26 @@ def lines_of_code(source):
     return len(lines - texts)
 
 
+SAMPLE = '''"""Module.
+
+More.
+"""
+
+# comment
+x = (
+    1,
+)
+
+
+def f():
+    """Text."""
+    return """a
+b"""  # two lines
+'''
+
+
 def test_lines_of_code_are_counted_without_texts():
-    source = '"""Module.\n\nMore.\n"""\n\n# comment\nx = (\n    1,\n)\n\n\n'
-    source += 'def f():\n    """Text."""\n    return """a\nb"""\n'
-    assert lines_of_code(source) == 6
+    assert lines_of_code(SAMPLE) == 6
 
 
 @each_method

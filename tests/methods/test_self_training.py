@@ -5,9 +5,9 @@ import pytest
 import torch
 from scipy.cluster.hierarchy import fcluster, linkage
 from small_fits import blobs, small
-from torch import nn
 
 from dctutor import DEC, IDEC, AutoencoderKMeans
+from dctutor.architectures import Autoencoder, StudentT
 from dctutor.losses import student_t, target_distribution
 from dctutor.methods._self_training import SelfTraining
 from dctutor.training import Loop
@@ -60,22 +60,32 @@ def test_centres_start_from_the_means_of_wards_clusters_where_asked(method, pret
 
 def test_target_is_that_of_the_whole_data_at_the_last_refresh():
     loop = Loop(X.astype(np.float32), seed=0, device="cpu", precision="float32")
-    encode = loop.build(lambda: nn.Linear(8, 2))
-    clusters = SelfTraining(loop, encode, (3, 2), nu=2.0, tol=0.5)
-    clusters.start()
+    network, head = loop.build(lambda: Autoencoder(8, (2,))), loop.build(lambda: StudentT(3, 2, 2.0))
+    clusters = SelfTraining(loop, network, head, tol=0.5)
+    clusters.place_centers("kmeans")
     with torch.no_grad():
-        expected = target_distribution(student_t(encode(loop.x), clusters.centers, 2.0))
+        expected = target_distribution(student_t(network.encode(loop.x), head.centers, 2.0))
     assert clusters.refresh() is False
     torch.testing.assert_close(loop.state["target"], expected)
     index = torch.tensor([5, 0, 77])
     assert torch.equal(clusters.target(index), loop.state["target"][index])
     with torch.no_grad():
-        clusters.centers.copy_(clusters.centers[[1, 2, 0]])
+        head.centers.copy_(head.centers[[1, 2, 0]])
     assert torch.equal(clusters.target(index), expected[index])  # until the next refresh
     loop.steps = 9
     assert clusters.refresh() is False  # every label changed
     assert clusters.refresh() is True  # none did
     assert loop.history["cluster/refresh"] == {"step": [9, 9], "changed": [1, 0]}
+
+
+def test_another_target_may_be_asked_for():
+    loop = Loop(X.astype(np.float32), seed=0, device="cpu", precision="float32")
+    network, head = loop.build(lambda: Autoencoder(8, (2,))), loop.build(lambda: StudentT(3, 2))
+    clusters = SelfTraining(loop, network, head, tol=0.5, target=lambda q: 1 - q)
+    clusters.place_centers("ward")
+    clusters.refresh()
+    with torch.no_grad():
+        torch.testing.assert_close(loop.state["target"], 1 - head.assign(network.encode(loop.x)))
 
 
 @both
