@@ -80,11 +80,11 @@ def spherical_mixture(
 
     Notes
     -----
-    For given centroids the best responsibilities are a softmax of :math:`(v_k d - \lVert x_i - \mu_k \rVert^2) / 2
-    \sigma^2`, where :math:`v_k = (\alpha - 1) / \bar\gamma_k` is what the prior pays for one more sample in cluster k.
-    The K numbers :math:`v_k` maximise a concave function, the dual. With a prior, the variance is at least 0.005 per
-    cent of the samples' mean squared distance from their mean: at 0, the best responsibilities may have to split
-    samples that lie on a border.
+    For given centroids the best responsibilities are a softmax of
+    :math:`(v_k d - \lVert x_i - \mu_k \rVert^2) / 2 \sigma^2`, where :math:`v_k = (\alpha - 1) / \bar\gamma_k` is what
+    the prior pays for one more sample in cluster k. The K numbers :math:`v_k` maximise a concave function, the dual.
+    With a prior, the variance is at least 0.005 per cent of the samples' mean squared distance from their mean: at 0,
+    the best responsibilities may have to split samples that lie on a border.
     """
     x = check_array(X, dtype=np.float64, input_name="X")
     mu = check_array(centers, dtype=np.float64, input_name="centers", copy=True)
