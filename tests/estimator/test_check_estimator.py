@@ -102,6 +102,6 @@ def test_attributes_that_the_documentation_promises(method):
 
 @pytest.mark.parametrize("method", PRETRAINED, ids=lambda method: method.__name__)
 def test_history_has_each_stage_of_pretraining(method):
-    fitted = small(method).fit(blobs(60)[0])
+    fitted = small(method, layerwise_epochs=1).fit(blobs(60)[0])
     assert {"layer_1", "layer_2", "pretrain"} <= fitted.history_.keys()
     assert fitted.n_iter_ == (4 if method.__name__ == "AECM" else 3)  # it ends with one averaged epoch more
