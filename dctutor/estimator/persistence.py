@@ -118,7 +118,7 @@ class Saved(BaseEstimator):
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
         if "network_" in state and self.device != "cpu":
-            _place(self, stacklevel=3)
+            _place(self, stacklevel=2)
 
 
 def _on_cpu(value: Any) -> Any:
@@ -264,7 +264,7 @@ def restored(cls: type[Any], path: str | os.PathLike[str], tensors: Mapping[str,
             estimator = _restored(cls, tensors, facts)
     except Exception as error:  # a file written by hand can cause any
         raise FileFormatError(f"path: {os.fspath(path)!r} does not hold a whole {cls.__name__}: {error}") from error
-    _place(estimator, stacklevel=4)
+    _place(estimator, stacklevel=3)
     return estimator
 
 

@@ -288,7 +288,6 @@ class Loop:
         sizes = self._batch_sizes(n, batch_size)
         total = epochs * len(sizes)
         refresh_every = refresh_steps or refresh_epochs * len(sizes)
-        rates = self._rates(optimizers, learning_rate_schedule)
         self.epoch, self.steps, stopped = 0, 0, False
         if self._saved.get("phase") == phase:
             stopped = self._restore(optimizers)
@@ -297,6 +296,7 @@ class Loop:
                 if start is not None:
                     start()
                 self.snap(phase, 0)
+        rates = self._rates(optimizers, learning_rate_schedule)  # now: what is restored are other groups
         for group, _ in rates:
             group.setdefault("initial_lr", group["lr"])
         borrows = any(isinstance(layer, _DRAWING) for network in self._networks for layer in network.modules())

@@ -108,10 +108,10 @@ def test_starting_from_a_trained_autoencoder(fitted):
     other = DSCNet(10, autoencoder=given, **SETTINGS).fit(IMAGES)
     assert all(torch.equal(a, b) for a, b in zip(before, given.state_dict().values(), strict=True))
     assert "pretrain" not in other.history_ and other.network_ is not given
-    for changes in ({"channels": (4,)}, {"image_shape": None}):
-        data = X if "image_shape" in changes else IMAGES
-        with pytest.raises(ValueError, match="autoencoder: expected the layers of"):
-            DSCNet(10, autoencoder=given, **SETTINGS | changes).fit(data)
+    with pytest.raises(ValueError, match="autoencoder: expected layers "):
+        DSCNet(10, autoencoder=given, **SETTINGS, channels=(4,)).fit(IMAGES)
+    with pytest.raises(TypeError, match="autoencoder: expected an Autoencoder, got FullyConvolutionalAutoencoder"):
+        DSCNet(10, autoencoder=given, **SETTINGS).fit(X)
 
 
 def test_copies_of_a_sample_share_its_cluster():
