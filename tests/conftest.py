@@ -3,7 +3,8 @@
 ``@pytest.mark.full_data("mnist", "hapt")`` names the sets a test reads; without arguments it reads all.
 A machine that lacks one leaves those tests out and says so at the end.
 
-The marker ``slow`` is for what ``make check`` leaves out.
+The marker ``slow`` is for what ``make check`` leaves out: what takes seconds, and what holds for each method, except
+for three unlike ones.
 
 Every test computes on one thread, and so does every process that it starts: a batch of 32 x 16 does not pay for the
 barriers of several, and the processors are taken by pytest-xdist's workers.
@@ -35,10 +36,20 @@ sys.path.insert(0, str(ROOT / "book" / "api"))  # the method of one's own that a
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "full_data(*names): reads the named downloaded data sets, or all of them")
-    config.addinivalue_line("markers", "slow: takes more than a few seconds; left out by make check")
+    config.addinivalue_line("markers", "slow: left out by make check")
 
 
+@pytest.hookimpl(tryfirst=True)  # before -m chooses
 def pytest_collection_modifyitems(config, items):
+    of_a_method = [item for item in items if "method" in getattr(getattr(item, "callspec", None), "params", {})]
+    if of_a_method:
+        from small_fits import METHODS, UNLIKE  # imports every method
+
+        others = [name for method in METHODS if method not in UNLIKE for name in (method, method.__name__)]
+        for item in of_a_method:
+            if item.callspec.params["method"] in others:
+                item.add_marker("slow")
+
     home = data_folder(None)
     absent = {name for name in DOWNLOADED if missing_files(ENTRIES[name], home)}
 
