@@ -3,6 +3,7 @@
 import os
 import platform
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -135,10 +136,27 @@ def plain_modes() -> Iterator[None]:
                 stack.enter_context(torch.autocast(kind, enabled=False))
         if not _cpu_is_default():  # otherwise not: this mode slows every operation down
             stack.enter_context(torch.device("cpu"))
-        if (dtype := torch.get_default_dtype()) != torch.float32:
-            stack.callback(torch.set_default_dtype, dtype)
-            torch.set_default_dtype(torch.float32)
+        stack.enter_context(_float32_by_default())
         yield
+
+
+_lock = threading.Lock()
+_defaults: list[torch.dtype] = []  # one per block now open; the first is the caller's
+
+
+@contextmanager
+def _float32_by_default() -> Iterator[None]:
+    # The default type belongs to the process: the first block to begin sets it, the last to end restores it.
+    with _lock:
+        _defaults.append(torch.get_default_dtype())
+        torch.set_default_dtype(torch.float32)
+    try:
+        yield
+    finally:
+        with _lock:
+            dtype = _defaults.pop()
+            if not _defaults:
+                torch.set_default_dtype(dtype)
 
 
 def _cpu_is_default() -> bool:
@@ -229,3 +247,4 @@ def peak_memory_mb(device: torch.device) -> float | None:
 if hasattr(os, "register_at_fork"):
     # The threads that PyTorch computed with are not in a forked child, which would wait for them for ever.
     os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))
+    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
