@@ -84,9 +84,9 @@ def test_curves_of_chosen_columns():
 
 
 def test_curves_refuse():
-    with pytest.raises(ValueError, match=r"history: expected a 2-D array .* \['acc'\]"):
+    with pytest.raises(ValueError, match=r"history: expected a table .* \['acc'\]"):
         plots.training_curves(HISTORY, keys=["acc"])
-    with pytest.raises(ValueError, match="history: expected a 2-D array"):
+    with pytest.raises(ValueError, match="history: expected a table"):
         plots.training_curves({})
     with pytest.raises(ValueError, match=r"2 entries of 'epoch' and 1 of 'loss'"):
         plots.training_curves({"pretrain": {"epoch": [1, 2], "loss": [1.0]}})
