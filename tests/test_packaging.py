@@ -100,7 +100,7 @@ data = load_dataset("mnist-5k", "test", download=False)
 dec = DEC(widths=(8, 3), layerwise_epochs=1, pretrain_epochs=1, epochs=1, snapshot_every=1, verbose=False)
 labels = dec.fit_predict(data.X)
 dec.save("model")
-again = dctutor.DeepClusterer.load("model").predict(data.X)
+again = dctutor.load("model").predict(data.X)
 print(json.dumps([dctutor.__file__, dctutor.__version__, data.X.shape, bool((labels == again).all())]))
 """
     environment = {**os.environ, "PYTHONPATH": str(installed_wheel)}
