@@ -18,7 +18,11 @@ def resolve(app: Sphinx, env: BuildEnvironment, node: pending_xref, contnode: no
         entry
         for name, entry in env.get_domain("py").data["objects"].items()
         # A method's name, such as `fit`, is every estimator's.
-        if name.startswith("dctutor.") and name.endswith(f".{last}") and entry.objtype in {"class", "function"}
+        if name.startswith("dctutor.")
+        and name.endswith(f".{last}")
+        and entry.objtype in {"class", "function"}
+        # Where it is defined is another name of where it is handed out.
+        and not entry.aliased
     ]
     if len(found) != 1:
         return contnode
