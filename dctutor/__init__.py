@@ -4,27 +4,25 @@ Names load on first use: ``import dctutor`` costs no more than the libraries it 
 their registry.
 """
 
-import sys
 from importlib import import_module
 from importlib.metadata import version
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from dctutor.methods._registry import homes as _homes
 
 if TYPE_CHECKING:
+    from dctutor._load import load as load
     from dctutor.datasets import Dataset as Dataset
     from dctutor.datasets import load_dataset as load_dataset
     from dctutor.estimator import DeepClusterer as DeepClusterer
-    from dctutor.load import load as load
-    from dctutor.methods import *  # noqa: F403
+    from dctutor.methods import *
 
 __version__ = version("dctutor")
 
 _HOMES = {
     "Dataset": "dctutor.datasets",
     "DeepClusterer": "dctutor.estimator",
-    "load": "dctutor.load",
+    "load": "dctutor._load",
     "load_dataset": "dctutor.datasets",
     **_homes(),
 }
@@ -58,13 +56,3 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *_MODULES, *_HOMES})
-
-
-class _Package(ModuleType):
-    """Keeps `load` the function: the import of the module of that name would put the module in its place."""
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        super().__setattr__(name, value.load if name == "load" and isinstance(value, ModuleType) else value)
-
-
-sys.modules[__name__].__class__ = _Package

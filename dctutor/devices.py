@@ -7,18 +7,11 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import torch
-from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
 
 __all__ = [
-    "borrowed_generators",
-    "derived_seed",
     "evaluation_rows",
-    "initial_weights",
     "peak_memory_mb",
     "plain_modes",
     "processor",
@@ -26,20 +19,6 @@ __all__ = [
     "resolve_device",
     "resolve_precision",
 ]
-
-# Operations that draw random numbers. The functions of `torch.nn.init` reach a mode whole, not through these.
-_DRAWS = {
-    torch.bernoulli,
-    torch.multinomial,
-    torch.normal,
-    torch.rand,
-    torch.randint,
-    torch.randn,
-    torch.randperm,
-    *(getattr(Tensor, f"{name}_") for name in ("bernoulli", "cauchy", "exponential", "geometric", "log_normal")),
-    *(Tensor.normal_, Tensor.random_, Tensor.uniform_),
-}
-_DETERMINISTIC = {nn.init.constant_, nn.init.dirac_, nn.init.eye_, nn.init.ones_, nn.init.zeros_}
 
 
 def resolve_device(device: str) -> torch.device:
@@ -167,34 +146,6 @@ def _cpu_is_default() -> bool:
         return False
 
 
-class initial_weights(TorchFunctionMode):
-    """Let layers that are made in this context draw their initial weights from a seed.
-
-    The draws come from a generator of this context's own, so that neither the caller's random state nor other threads
-    are touched. Layers on other devices than the CPU draw as they always do.
-
-    Parameters
-    ----------
-    seed : int
-        The seed.
-    """
-
-    def __init__(self, seed: int) -> None:
-        super().__init__()
-        self.generator = torch.Generator().manual_seed(seed)
-
-    def __torch_function__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        kwargs = dict(kwargs or {})
-        if func in _DRAWS or getattr(func, "__module__", None) == "torch.nn.init":
-            like = next((value for value in (*args, *kwargs.values()) if isinstance(value, torch.Tensor)), None)
-            device = torch.device(kwargs.get("device") or "cpu") if like is None else like.device
-            if device.type == "cpu" and kwargs.get("generator") is None and func not in _DETERMINISTIC:
-                kwargs["generator"] = self.generator
-        return func(*args, **kwargs)
-
-
 def evaluation_rows(width: int) -> int:
     """Rows that are computed at a time outside of training, so that a block of wide samples fits the memory.
 
@@ -209,21 +160,6 @@ def evaluation_rows(width: int) -> int:
         4,096, or fewer where a row has more than 1,000 numbers.
     """
     return max(1, min(4096, 4_096_000 // max(width, 1)))
-
-
-def derived_seed(seed: int, *key: int) -> int:
-    """Seed of a stream of its own, named by ``key``: unlike ``seed``, and unlike that of any other key."""
-    return int(np.random.SeedSequence([seed, *key]).generate_state(1, np.uint64)[0] >> 1)
-
-
-@contextmanager
-def borrowed_generators(seed: int, device: torch.device) -> Iterator[None]:
-    """Seed PyTorch's global generators, for layers that know no other, such as dropout; give them back as they were."""
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        torch.default_generator.manual_seed(seed)
-        if device.type == "cuda":
-            torch.cuda.manual_seed(seed)
-        yield
 
 
 def reset_peak_memory() -> None:

@@ -105,7 +105,6 @@ assert torch.get_num_threads() == 2
 """
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="a platform without fork")
 def test_a_forked_child_predicts_and_fits_after_its_parent_used_several_threads():
     code = "import warnings; warnings.simplefilter('ignore')\n" + FORK
     done = subprocess.run(

@@ -14,11 +14,11 @@ import dctutor
 PACKAGE = Path(dctutor.__file__).parent
 # Lowest first.
 LAYERS = [
-    {"_inputs", "_validation", "datasets", "devices", "schedules", "snapshots", "storage"},
+    {"_inputs", "_random", "_validation", "datasets", "devices", "schedules", "snapshots", "storage"},
     {"architectures", "augmentation", "features", "losses", "metrics", "plots"},
     {"classical", "training"},
     {"estimator"},
-    {"load", "methods"},
+    {"_load", "methods"},
     {"__init__", "__main__", "experiments"},
 ]
 STRANGERS = {"classical", "training"}  # neither imports the other

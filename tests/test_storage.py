@@ -6,7 +6,10 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
+from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 
 import pytest
 import safetensors.torch
@@ -373,12 +376,29 @@ def test_what_cannot_be_written_is_named(tmp_path, monkeypatch, writer):
     assert [entry.name for entry in tmp_path.iterdir()] == ["loop"]
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="the superuser may write everywhere")
-def test_a_folder_that_may_not_be_written_to(tmp_path):
-    tmp_path.chmod(0o555)
-    with pytest.raises(PermissionError, match=r"^path: '.*file' cannot be written \(Permission denied\)"):
-        write_file(tmp_path / "file", TENSORS, {})
-    tmp_path.chmod(0o755)
+@contextmanager
+def as_no_superuser():
+    """As a user who may not write everywhere."""
+    superuser = os.geteuid() == 0
+    if superuser:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        if superuser:
+            os.seteuid(0)
+
+
+def test_a_folder_that_may_not_be_written_to():
+    # Not below tmp_path, which another user may not even enter.
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o555)
+        refused = pytest.raises(PermissionError, match=r"^path: '.*file' cannot be written \(Permission denied\)")
+        with as_no_superuser(), refused:
+            write_file(folder / "file", TENSORS, {})
+        assert list(folder.iterdir()) == []
+        folder.chmod(0o755)
 
 
 def test_what_cannot_be_read_is_named(tmp_path):

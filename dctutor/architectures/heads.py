@@ -1,5 +1,7 @@
 """Heads: what turns a code into soft assignments to clusters."""
 
+from abc import ABC, abstractmethod
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -12,7 +14,7 @@ from dctutor.losses import fuzzy_memberships, student_t, subspace_memberships
 __all__ = ["Fuzzy", "Head", "Mixture", "Softmax", "StudentT", "Subspaces"]
 
 
-class Head(nn.Module):
+class Head(nn.Module, ABC):
     """Base of the heads: from codes to soft assignments.
 
     Parameters
@@ -38,9 +40,9 @@ class Head(nn.Module):
         self.n_clusters = check_integer("n_clusters", n_clusters, minimum=1)
         self.embedding_dim = check_integer("embedding_dim", embedding_dim, minimum=1)
 
+    @abstractmethod
     def assign(self, z: Float[Tensor, "n p"]) -> Float[Tensor, "n k"]:
         """Soft assignments of codes, in float32 even under autocast; rows sum to 1."""
-        raise NotImplementedError
 
     def forward(self, z: Float[Tensor, "n p"]) -> Float[Tensor, "n k"]:
         """Soft assignments of codes."""

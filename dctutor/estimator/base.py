@@ -16,8 +16,8 @@ from dctutor._validation import unchanged_on_error
 from dctutor.architectures import StudentT
 from dctutor.classical import weighted_means
 from dctutor.devices import plain_modes
-from dctutor.estimator import persistence
 from dctutor.estimator._checks import known_labels, seed_of, warn_of_empty, warn_of_means
+from dctutor.estimator._identity import fingerprint
 from dctutor.estimator.parameters import Count, NonNegative, check_arguments
 from dctutor.estimator.persistence import Saved
 from dctutor.estimator.prediction import Fitted
@@ -218,8 +218,7 @@ class DeepClusterer(Saved, Fitted, ABC):
         self.snapshot_index_ = np.linspace(0, len(x) - 1, min(len(x), 1000)).astype(np.intp)
         checkpoint = None
         if self.checkpoint is not None:
-            fingerprint = persistence.fingerprint(self, x, seed, known)
-            checkpoint = Checkpoint(self.checkpoint, fingerprint, self.checkpoint_seconds)
+            checkpoint = Checkpoint(self.checkpoint, fingerprint(self, x, seed, known), self.checkpoint_seconds)
         loop = Loop(
             x,
             y=known,

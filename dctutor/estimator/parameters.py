@@ -11,7 +11,6 @@ import dataclasses
 import numbers
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
 from types import NoneType, UnionType
 from typing import Annotated, Any, ClassVar, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -74,11 +73,6 @@ Sizes = Annotated[Sequence[int], Range(1)]
 
 def declared(cls: Any) -> dict[str, Any]:
     """What each argument of a dataclass may be, by its name, in the order of the constructor."""
-    return _declared(cls)
-
-
-@cache
-def _declared(cls: Any) -> dict[str, Any]:
     hints = get_type_hints(cls, include_extras=True)
     names = [field.name for field in dataclasses.fields(cls) if field.init]
     return {name: hints[name] for name in names if get_origin(hints[name]) is not ClassVar}
@@ -92,8 +86,7 @@ def check_arguments(estimator: Any) -> None:
     TypeError, ValueError
         If one is not what it has to be; the message names it, what came and what was expected.
     """
-    cls: Any = type(estimator)
-    for name, hint in declared(cls).items():
+    for name, hint in declared(type(estimator)).items():
         _check(name, getattr(estimator, name), hint)
 
 

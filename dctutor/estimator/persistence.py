@@ -1,10 +1,8 @@
 """A fitted estimator as one file, and back; and in a pickle, whatever device it was fitted on."""
 
 import copy
-import hashlib
 import inspect
 import itertools
-import json
 import math
 import os
 import warnings
@@ -14,24 +12,21 @@ from typing import Any, Self
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
-from dctutor.devices import initial_weights, plain_modes, resolve_device, resolve_precision
+from dctutor._random import initial_weights
+from dctutor.devices import plain_modes, resolve_device
+from dctutor.estimator._identity import LOCAL, given, parameters
 from dctutor.estimator.parameters import check_arguments, declared
 from dctutor.estimator.scaling import Scaling
 from dctutor.snapshots import from_tensors, to_tensors
-from dctutor.storage import FileFormatError, raw_bytes, read_file, write_file
+from dctutor.storage import FileFormatError, read_file, write_file
 
-__all__ = ["Saved", "fingerprint", "method_of", "parameters", "plain", "restored"]
+__all__ = ["Saved", "method_of", "restored"]
 
 _ARRAYS = ("cluster_centers_", "labels_", "snapshot_index_")
-# What says how to watch and keep a fit, and not what comes of it.
-_OF_THE_FIT = ("verbose", "checkpoint", "checkpoint_seconds", "on_epoch")
-# What only the machine of the fit knows: no file holds it, and none is believed to.
-_LOCAL = ("checkpoint", "on_epoch")
 
 
 class Saved(BaseEstimator):
@@ -43,7 +38,7 @@ class Saved(BaseEstimator):
     def _keep_arguments(self) -> None:
         # `set_params` may prepare the next fit while this one is used and saved.
         try:
-            self._fitted_with = parameters(_given(self))
+            self._fitted_with = parameters(given(self))
         except TypeError as error:
             self._fitted_with = str(error)  # the error itself would keep the data of its frames; `save` raises it
 
@@ -133,12 +128,6 @@ def _elsewhere(tensor: Tensor) -> bool:
     return tensor.device.type != "cpu"
 
 
-def _given(estimator: Any) -> dict[str, Any]:
-    """The arguments of an estimator, including those that a constructor of one's own hands on unnamed."""
-    handed_on = {name: getattr(estimator, name) for name in declared(type(estimator))}
-    return handed_on | estimator.get_params(deep=False)
-
-
 def _place(estimator: Any, stacklevel: int) -> None:
     """Move the networks to the device that the estimator names, or to the one that this machine has."""
     try:
@@ -149,58 +138,6 @@ def _place(estimator: Any, stacklevel: int) -> None:
         warnings.warn(message, stacklevel=stacklevel + 1)
     estimator.network_.to(device)
     estimator.head_.to(device)
-
-
-def plain(name: str, value: Any) -> Any:
-    """Turn an argument's value into what JSON can hold, or raise TypeError naming the argument."""
-    if isinstance(value, os.PathLike):
-        return os.fspath(value)
-    if isinstance(value, torch.device):
-        return str(value)
-    if isinstance(value, np.bool_ | np.integer | np.floating):
-        return value.item()
-    if isinstance(value, np.ndarray | torch.Tensor):
-        return plain(name, value.tolist())
-    if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
-        return {key: plain(name, item) for key, item in value.items()}
-    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
-        return [plain(name, item) for item in value]
-    if isinstance(value, str | int | float | None):
-        return value
-    raise TypeError(f"{name}: expected what a JSON file can hold, got {value!r}")
-
-
-def parameters(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Arguments of an estimator, as JSON can hold them; TypeError names one that it cannot.
-
-    None stands for a network, a source of randomness, and for what only the machine of the fit knows.
-    """
-    left_out = nn.Module | np.random.RandomState
-    return {
-        name: None if name in _LOCAL or isinstance(value, left_out) else plain(name, value)
-        for name, value in arguments.items()
-    }
-
-
-def fingerprint(estimator: Any, x: NDArray[np.float32], seed: int, y: NDArray[np.int64] | None = None) -> list[Any]:
-    """Name a fit by its method, its data and the arguments that change its result."""
-    given = _given(estimator)
-    arguments = {name: value for name, value in parameters(given).items() if name not in _OF_THE_FIT}
-    # A RandomState instance is known by what it gives; without a seed, any checkpoint's will do.
-    arguments["random_state"] = None if estimator.random_state is None else seed
-    device = resolve_device(estimator.device)
-    arguments |= {"device": device.type, "precision": str(resolve_precision(estimator.precision, device))}
-    data = [x.shape, estimator.image_shape_, hashlib.sha256(np.ascontiguousarray(x).data).hexdigest()]
-    facts = [type(estimator).__name__, arguments, *data]
-    if y is not None:
-        facts.append(hashlib.sha256(y.tobytes()).hexdigest())
-    for value in given.values():
-        if isinstance(value, nn.Module):
-            total = hashlib.sha256()
-            for tensor in value.state_dict().values():
-                total.update(raw_bytes(tensor.detach().cpu()))
-            facts.append(total.hexdigest())
-    return json.loads(json.dumps(facts))  # as it will be read: there are no tuples in JSON
 
 
 def _save(estimator: Any, path: str | os.PathLike[str]) -> None:
@@ -249,9 +186,9 @@ def _save(estimator: Any, path: str | os.PathLike[str]) -> None:
 
 def method_of(path: str | os.PathLike[str], facts: Mapping[str, Any]) -> str:
     """Name of the method whose model a file holds, or FileFormatError."""
-    if isinstance(facts, dict) and "fingerprint" in facts:
+    if "fingerprint" in facts:
         raise FileFormatError(f"path: expected a saved model, got the checkpoint of a fit, {os.fspath(path)!r}")
-    name = facts.get("method") if isinstance(facts, dict) else None
+    name = facts.get("method")
     if not isinstance(name, str):
         raise FileFormatError(f"path: expected a saved model, got another file of dctutor, {os.fspath(path)!r}")
     return name
@@ -271,14 +208,14 @@ def restored(cls: type[Any], path: str | os.PathLike[str], tensors: Mapping[str,
 def _blank(cls: type[Any], facts: Mapping[str, Any]) -> Any:
     """Make the estimator, not yet fitted, as `_build_network` needs it."""
     # JSON has no tuples; the arguments that are sequences are tuples.
-    given = {k: tuple(v) if isinstance(v, list) else v for k, v in facts["parameters"].items()}
-    given |= dict.fromkeys(given.keys() & set(_LOCAL))
+    stored = {k: tuple(v) if isinstance(v, list) else v for k, v in facts["parameters"].items()}
+    stored |= dict.fromkeys(stored.keys() & set(LOCAL))
     # A constructor of one's own may name only some of the arguments; the others are attributes all the same.
     named = inspect.signature(cls).parameters
     takes_all = any(parameter.kind is parameter.VAR_KEYWORD for parameter in named.values())
-    unnamed = set() if takes_all else given.keys() & (declared(cls).keys() - named.keys())
-    estimator = cls(**{name: value for name, value in given.items() if name not in unnamed})
-    vars(estimator).update({name: given[name] for name in unnamed})
+    unnamed = set() if takes_all else stored.keys() & (declared(cls).keys() - named.keys())
+    estimator = cls(**{name: value for name, value in stored.items() if name not in unnamed})
+    vars(estimator).update({name: stored[name] for name in unnamed})
     estimator._fitted_with = facts["parameters"]
     shape = facts["image_shape_"]
     estimator.image_shape_ = None if shape is None else tuple(shape)

@@ -62,10 +62,7 @@ _FIELDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "n_iter": (_is_count, "a number of epochs"),
     "peak_memory_mb": (lambda value: value is None or _is_amount(value), "None or a finite number of at least 0"),
     "config": (_is_mapping, "arguments by name"),
-    "versions": (
-        lambda value: _is_mapping(value) and _is_text(value.get("dctutor")),
-        "versions by name, dctutor's too",
-    ),
+    "versions": (_are_versions, "versions by name, dctutor's too"),
     "processor": (_is_text, "a name"),
     "command": (_is_text, "a command"),
 }

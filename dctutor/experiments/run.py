@@ -19,7 +19,7 @@ from dctutor._validation import check_integer
 from dctutor.datasets import Dataset, available_datasets, load_dataset
 from dctutor.datasets._catalog import ENTRIES, Entry
 from dctutor.devices import peak_memory_mb, processor, reset_peak_memory
-from dctutor.estimator.persistence import parameters, plain
+from dctutor.estimator._identity import parameters, plain
 from dctutor.experiments.profiles import profile as arguments_of
 from dctutor.experiments.results import IDENTITY, canonical, read_result, result_name
 from dctutor.metrics import scores

@@ -18,14 +18,8 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from tqdm import tqdm
 
-from dctutor.devices import (
-    borrowed_generators,
-    derived_seed,
-    evaluation_rows,
-    initial_weights,
-    resolve_device,
-    resolve_precision,
-)
+from dctutor._random import borrowed_generators, derived_seed, initial_weights
+from dctutor.devices import evaluation_rows, resolve_device, resolve_precision
 from dctutor.schedules import Schedule
 from dctutor.snapshots import Snapshot, from_tensors, to_tensors
 from dctutor.training.checkpoint import Checkpoint, pack, unpack

@@ -236,7 +236,10 @@ def test_each_optimiser_may_have_a_schedule_of_its_own():
 def test_refresh_may_return_nothing_and_counts_in_epochs_or_steps():
     for settings, expected in (({}, [0, 2, 4, 6]), ({"refresh_epochs": 2}, [0, 4]), ({"refresh_steps": 3}, [0, 3, 6])):
         loop, called = make_loop(), []
-        refresh = lambda loop=loop, called=called: called.append(loop.steps)  # noqa: E731
+
+        def refresh(loop=loop, called=called):
+            called.append(loop.steps)
+
         loop.run("p", lambda index: {}, epochs=4, batch_size=30, refresh=refresh, **settings)
         assert called == expected
 

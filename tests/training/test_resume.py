@@ -320,7 +320,7 @@ def test_a_fit_leaves_only_its_checkpoint_behind(tmp_path):
 def test_a_checkpoint_of_another_kind_of_processor(tmp_path, monkeypatch):
     settings = {"checkpoint": tmp_path / "checkpoint", "precision": "float32"}
     with monkeypatch.context() as elsewhere:
-        elsewhere.setattr("dctutor.estimator.persistence.resolve_device", lambda device: torch.device("cuda"))
+        elsewhere.setattr("dctutor.estimator._identity.resolve_device", lambda device: torch.device("cuda"))
         make(DEC, **settings).fit(X)
     with pytest.raises(ValueError, match="or on another kind of processor; name another file"):
         make(DEC, **settings).fit(X)

@@ -67,9 +67,9 @@ class DCN(PretrainedClusterer):
     =======================================  ========================================  =========================
     paper                                    here                                      why
     =======================================  ========================================  =========================
-    pre-training layer by layer              of all layers at once                     as good, and shorter
-    SGD                                      Adam, one cycle                           fewer epochs
-    update 1 on clean inputs                 the encoder sees a corrupted copy         better on few samples
+    pre-training layer by layer              of all layers at once                     chosen by trials
+    SGD                                      Adam, one cycle                           as in pre-training
+    update 1 on clean inputs                 the encoder sees a corrupted copy         chosen by trials
     update 3 sample by sample                at once, to where such steps lead         one operation per batch
     =======================================  ========================================  =========================
 

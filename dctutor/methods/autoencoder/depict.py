@@ -68,12 +68,12 @@ class DEPICT(DeepClusterer):
     ===============================  ==================================  ==============================================
     paper, or its authors' code      here                                why
     ===============================  ==================================  ==============================================
-    start: AC-PIC, or k-means        Ward's method                       better than k-means on these codes
-    leaky ReLU, tanh output          ReLU, linear output                 no difference was seen
+    start: AC-PIC, or k-means        Ward's method                       scikit-learn has it; see *Measured runs*
+    leaky ReLU, tanh output          ReLU, linear output                 as in the other methods; not tried singly
     kernels of 4 x 4 and 5 x 5       5 x 5                               height and width halve exactly
-    up to 4,000 epochs               tens of epochs                      minutes instead of hours
-    Adam, rate 1e-4, no decay        AdamW, rate 3e-3, decay 0.3         fewer epochs (labels seen)
-    dropout 0.1                      0.2                                 fewer samples
+    up to 4,000 epochs               tens of epochs                      time
+    Adam, rate 1e-4, no decay        AdamW, rate 3e-3, decay 0.3         so few epochs; chosen with labels seen
+    dropout 0.1                      0.2                                 chosen with labels seen
     gradient in the clean path       none                                the target is a constant
     ===============================  ==================================  ==============================================
 

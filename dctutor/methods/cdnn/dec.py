@@ -59,13 +59,12 @@ class DEC(PretrainedClusterer):
     dropout rate                    ``noise``
     ==============================  ==================
 
-    ==================================================  =========================================  ====================
-    paper                                               here                                       why
-    ==================================================  =========================================  ====================
-    pre-training: 50,000 SGD steps per layer, then      epochs, Adam, one-cycle learning rate      a hundredth of the
-    100,000 for the whole                                                                          steps
-    the whole stack learns from clean input             from corrupted input                       better start
-    ==================================================  =========================================  ====================
+    =======================================================  =========================================  ===============
+    paper                                                    here                                       why
+    =======================================================  =========================================  ===============
+    pre-training: 50,000 SGD steps per layer, then 100,000   epochs, Adam, one-cycle learning rate      time
+    in pre-training, the whole stack sees clean inputs       corrupted inputs                           one rule
+    =======================================================  =========================================  ===============
 
     References
     ----------
