@@ -43,9 +43,9 @@ class PretrainedClusterer(DeepClusterer):
     autoencoder : nn.Module or None, default=None
         A trained one of these layers, such as ``AutoencoderKMeans().fit(X).network_``, to start from a copy of instead
         of pre-training.
-    image_shape, batch_size, device, precision, random_state, verbose, checkpoint, checkpoint_seconds, snapshot_every
+    image_shape, batch_size, device, precision, random_state, verbose
         See `DeepClusterer`.
-    on_epoch
+    checkpoint, checkpoint_seconds, snapshot_every, on_epoch
         See `DeepClusterer`.
     """
 

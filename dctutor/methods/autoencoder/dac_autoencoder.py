@@ -46,12 +46,10 @@ class DeepAutoencoderClustering(DeepClusterer):
         Epochs of training.
     learning_rate : float, default=0.003
         Of Adam at the start; it falls to 0 along a straight line.
-    n_clusters
+    n_clusters, image_shape, batch_size, device, precision, random_state, verbose
         See `DeepClusterer`.
-    image_shape, batch_size, device, precision, random_state, verbose, checkpoint, checkpoint_seconds, snapshot_every
+    checkpoint, checkpoint_seconds, snapshot_every, on_epoch
         See `DeepClusterer`, which also lists the attributes.
-    on_epoch
-        See `DeepClusterer`.
 
     Attributes
     ----------

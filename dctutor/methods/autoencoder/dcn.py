@@ -47,10 +47,10 @@ class DCN(PretrainedClusterer):
         See `PretrainedClusterer`.
     pretrain_weight_decay, autoencoder
         See `PretrainedClusterer`.
-    image_shape, batch_size, device, precision, random_state, verbose, checkpoint, checkpoint_seconds, snapshot_every
-        See `DeepClusterer`, which also lists the attributes.
-    on_epoch
+    image_shape, batch_size, device, precision, random_state, verbose
         See `DeepClusterer`.
+    checkpoint, checkpoint_seconds, snapshot_every, on_epoch
+        See `DeepClusterer`, which also lists the attributes.
 
     Notes
     -----

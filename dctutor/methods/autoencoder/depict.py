@@ -50,9 +50,9 @@ class DEPICT(DeepClusterer):
     autoencoder : nn.Module or None, default=None
         A trained one of these layers, such as ``DEPICT(gamma=0, epochs=1).fit(X).network_``, to start from a copy of
         instead of pre-training.
-    image_shape, batch_size, device, precision, random_state, verbose, checkpoint, checkpoint_seconds, snapshot_every
+    n_clusters, image_shape, batch_size, device, precision, random_state, verbose
         See `DeepClusterer`. ``precision`` is float32 by default: many CPUs convolve bfloat16 more slowly.
-    n_clusters, on_epoch
+    checkpoint, checkpoint_seconds, snapshot_every, on_epoch
         See `DeepClusterer`, which also lists the attributes.
 
     Notes

@@ -46,10 +46,10 @@ class DMC(PretrainedClusterer):
         See `PretrainedClusterer`.
     pretrain_weight_decay, weight_init, autoencoder
         See `PretrainedClusterer`.
-    image_shape, batch_size, device, precision, random_state, verbose, checkpoint, checkpoint_seconds, snapshot_every
-        See `DeepClusterer`, which also lists the attributes.
-    on_epoch
+    image_shape, batch_size, device, precision, random_state, verbose
         See `DeepClusterer`.
+    checkpoint, checkpoint_seconds, snapshot_every, on_epoch
+        See `DeepClusterer`, which also lists the attributes.
 
     Notes
     -----

@@ -59,9 +59,9 @@ class DSCNet(PretrainedClusterer):
         Of pre-training, see `PretrainedClusterer`, whose own defaults differ.
     n_clusters, widths, pretrain_learning_rate, pretrain_weight_decay, weight_init, autoencoder
         See `PretrainedClusterer`.
-    image_shape, batch_size, device, precision, random_state, verbose, checkpoint, checkpoint_seconds, snapshot_every
+    image_shape, batch_size, device, precision, random_state, verbose
         See `DeepClusterer`. ``batch_size`` is that of pre-training.
-    on_epoch
+    checkpoint, checkpoint_seconds, snapshot_every, on_epoch
         See `DeepClusterer`.
 
     Attributes

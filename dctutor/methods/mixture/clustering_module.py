@@ -43,12 +43,10 @@ class ClusteringModule(DeepClusterer):
     learning_rate : float, default=0.01
         Of Adam at the start; it falls to a hundredth along a straight line. Few features, or few samples and so few
         steps, need a larger one or a smaller ``batch_size``; otherwise clusters stay empty.
-    n_clusters
+    n_clusters, image_shape, batch_size, device, precision, random_state, verbose
         See `DeepClusterer`.
-    image_shape, batch_size, device, precision, random_state, verbose, checkpoint, checkpoint_seconds, snapshot_every
+    checkpoint, checkpoint_seconds, snapshot_every, on_epoch
         See `DeepClusterer`, which also lists the attributes.
-    on_epoch
-        See `DeepClusterer`.
 
     Attributes
     ----------
