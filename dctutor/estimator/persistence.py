@@ -12,6 +12,7 @@ from typing import Any, Self
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
@@ -232,21 +233,9 @@ def _restored(cls: type[Any], tensors: Mapping[str, Tensor], facts: Any) -> Any:
     if not all(isinstance(size, int) and size > 0 for size in sizes) or math.prod(sizes[1:]) != width:
         raise ValueError(f"{width!r} features and images of shape {estimator.image_shape_} do not agree")
     estimator._arrays = tuple(facts["arrays"])
-    if any(not name.isidentifier() or not name.endswith("_") or name.startswith("_") for name in estimator._arrays):
-        raise ValueError(f"{facts['arrays']} are not names of fitted arrays")
-    _check_finite(tensors, estimator._arrays)
-    centers, labels, index = (tensors[name] for name in _ARRAYS)
-    if centers.ndim != 2 or not centers.is_floating_point():
-        raise ValueError("cluster_centers_ are not those of a fit")
-    for name, numbers, end in (("labels_", labels, len(centers)), ("snapshot_index_", index, len(labels))):
-        whole = numbers.ndim == 1 and len(numbers) > 0 and numbers.dtype == torch.int64
-        if not whole or numbers.min() < 0 or numbers.max() >= end:
-            raise ValueError(f"{name} are not those of a fit")
-    shift, factor = tensors["shift"].numpy(), float(facts["factor"])
-    expected = (width,) if cls.input_scaling == "centred" else ()
-    if shift.shape != expected or shift.dtype != np.float32 or not 0 < factor < math.inf:
-        raise ValueError("the scaling is not one of a fit")
-    estimator.scaling_ = Scaling(shift, factor, bool(facts["clipped"]))
+    _check_arrays(tensors, estimator._arrays)
+    estimator.scaling_ = _scaling(tensors["shift"].numpy(), facts, (width,) if cls.input_scaling == "centred" else ())
+    centers, index = tensors["cluster_centers_"], tensors["snapshot_index_"]
     # No array as wide as the input is made before the width is known to be that of the weights.
     estimator.network_ = _filled(lambda: estimator._build_network(width), "network", tensors)
     if getattr(estimator.network_, "embedding_dim", centers.shape[1]) != centers.shape[1]:
@@ -270,6 +259,27 @@ def _restored(cls: type[Any], tensors: Mapping[str, Tensor], facts: Any) -> Any:
             raise ValueError(f"feature_names_in_ are not names of {width} columns")
         estimator.feature_names_in_ = np.array(names, dtype=object)
     return estimator
+
+
+def _check_arrays(tensors: Mapping[str, Tensor], more: Sequence[str]) -> None:
+    """Raise ValueError if the fitted arrays of a file are not such as a fit leaves."""
+    if any(not name.isidentifier() or not name.endswith("_") or name.startswith("_") for name in more):
+        raise ValueError(f"{list(more)} are not names of fitted arrays")
+    _check_finite(tensors, more)
+    centers, labels, index = (tensors[name] for name in _ARRAYS)
+    if centers.ndim != 2 or not centers.is_floating_point():
+        raise ValueError("cluster_centers_ are not those of a fit")
+    for name, numbers, end in (("labels_", labels, len(centers)), ("snapshot_index_", index, len(labels))):
+        whole = numbers.ndim == 1 and len(numbers) > 0 and numbers.dtype == torch.int64
+        if not whole or numbers.min() < 0 or numbers.max() >= end:
+            raise ValueError(f"{name} are not those of a fit")
+
+
+def _scaling(shift: NDArray[np.float32], facts: Mapping[str, Any], shape: tuple[int, ...]) -> Scaling:
+    factor = float(facts["factor"])
+    if shift.shape != shape or shift.dtype != np.float32 or not 0 < factor < math.inf:
+        raise ValueError("the scaling is not one of a fit")
+    return Scaling(shift, factor, bool(facts["clipped"]))
 
 
 def _check_finite(tensors: Mapping[str, Tensor], arrays: Sequence[str]) -> None:
