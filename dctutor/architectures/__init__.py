@@ -14,6 +14,7 @@ from dctutor.architectures.gan import ConvolutionalDiscriminator, ConvolutionalG
 from dctutor.architectures.heads import Fuzzy, Head, Mixture, Softmax, StudentT, Subspaces
 from dctutor.architectures.identity import Identity
 from dctutor.architectures.mlp import MLP
+from dctutor.architectures.pretrained import available_pretrained, load_pretrained
 from dctutor.architectures.self_expression import SelfExpression
 from dctutor.architectures.vae import VAE, ConvolutionalVAE
 
@@ -39,4 +40,6 @@ __all__ = [
     "StudentT",
     "Subspaces",
     "TransposedCNN",
+    "available_pretrained",
+    "load_pretrained",
 ]

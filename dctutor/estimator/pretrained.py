@@ -1,12 +1,20 @@
 """What methods that start from a pre-trained autoencoder share."""
 
 import copy
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
-from torch import nn
+from torch import Tensor, nn
 
-from dctutor.architectures import Autoencoder, ConvolutionalAutoencoder, FullyConvolutionalAutoencoder
+from dctutor.architectures import (
+    Autoencoder,
+    ConvolutionalAutoencoder,
+    FullyConvolutionalAutoencoder,
+    load_pretrained,
+)
+from dctutor.augmentation import affine, check_affine
 from dctutor.estimator.base import DeepClusterer
 from dctutor.estimator.parameters import NonNegative, Positive, ProperFraction, Sizes, Whole
 from dctutor.training.loop import Loop
@@ -40,9 +48,12 @@ class PretrainedClusterer(DeepClusterer):
         Decoupled weight decay of pre-training (AdamW).
     weight_init : {"glorot", "pytorch"}, default="glorot"
         Initial weights of a dense autoencoder, see `dctutor.architectures.Autoencoder`.
-    autoencoder : nn.Module or None, default=None
-        A trained one of these layers, such as ``AutoencoderKMeans().fit(X).network_``, to start from a copy of instead
-        of pre-training.
+    augment : mapping of str to float or None, default=None
+        Random changes of each image in pre-training, as arguments of `dctutor.augmentation.affine`:
+        ``{"rotation": 10, "shift": 0.1}``.
+    autoencoder : nn.Module, str or None, default=None
+        A trained one of these layers to start from a copy of instead of pre-training, such as
+        ``AutoencoderKMeans().fit(X).network_``; or the name of one that `dctutor.architectures.load_pretrained` has.
     image_shape, batch_size, device, precision, random_state, verbose
         See `DeepClusterer`.
     checkpoint, checkpoint_seconds, snapshot_every, on_epoch
@@ -57,7 +68,12 @@ class PretrainedClusterer(DeepClusterer):
     pretrain_learning_rate: Positive = 1e-3
     pretrain_weight_decay: NonNegative = 0.0
     weight_init: Literal["glorot", "pytorch"] = "glorot"
-    autoencoder: nn.Module | None = None
+    augment: Mapping[str, float] | None = None
+    autoencoder: nn.Module | str | None = None
+
+    def _check_params(self) -> None:
+        if self.augment is not None:
+            check_affine(self.augment, "augment")
 
     def _build_network(self, n_features: int) -> nn.Module:
         if self.channels is None or self.image_shape_ is None:
@@ -81,11 +97,20 @@ class PretrainedClusterer(DeepClusterer):
             learning_rate=self.pretrain_learning_rate,
             weight_decay=self.pretrain_weight_decay,
             batch_size=self.batch_size,
+            augment=self._augmenter(loop),
         )
         return network
 
+    def _augmenter(self, loop: Loop) -> Callable[[Tensor], Tensor] | None:
+        """Return what changes a batch of images at random, or None if nothing is to be changed."""
+        if self.augment is None:
+            return None
+        if self.image_shape_ is None:
+            raise ValueError("augment: expected None for samples that are not images; give image_shape if they are")
+        return partial(affine, image_shape=self.image_shape_, generator=loop.noise_generator, **self.augment)
 
-def start_network(loop: Loop, build: Any, given: nn.Module | None) -> Any:
+
+def start_network(loop: Loop, build: Any, given: nn.Module | str | None) -> Any:
     """Build a network, or copy the one given if it has the same layers; register it as ``network``.
 
     Parameters
@@ -94,8 +119,8 @@ def start_network(loop: Loop, build: Any, given: nn.Module | None) -> Any:
         The loop.
     build : callable
         Makes the network from the width of an input.
-    given : nn.Module or None
-        A trained one, called ``autoencoder`` in errors. It stays as it is.
+    given : nn.Module, str or None
+        A trained one, or the name of one that is bundled; called ``autoencoder`` in errors. It stays as it is.
 
     Raises
     ------
@@ -103,6 +128,8 @@ def start_network(loop: Loop, build: Any, given: nn.Module | None) -> Any:
         If ``given`` is of another class, or of other layers.
     """
     network = loop.build(lambda: build(loop.x.shape[1]))
+    if isinstance(given, str):
+        given = load_pretrained(given, argument="autoencoder")
     if given is not None:
         if not isinstance(given, type(network)):
             raise TypeError(f"autoencoder: expected {_article(type(network).__name__)}, got {given!r}")

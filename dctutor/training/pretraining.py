@@ -27,6 +27,7 @@ def pretrain(
     learning_rate: float,
     batch_size: int,
     weight_decay: float = 0.0,
+    augment: Callable[[Tensor], Tensor] | None = None,
 ) -> None:
     """Train ``autoencoder`` on the loop's data, in place.
 
@@ -51,6 +52,9 @@ def pretrain(
         Samples per step.
     weight_decay : float
         Decoupled weight decay (Loshchilov & Hutter 2019).
+    augment : callable, optional
+        Changes each batch of the data, anew in every epoch, before it is corrupted: the network learns to reconstruct
+        the changed samples (Guo et al. 2020, eq. 13). Pairs of layers above the first learn from unchanged ones.
     """
 
     def corrupt(x: Tensor) -> Tensor:
@@ -59,6 +63,8 @@ def pretrain(
     def train(phase: str, reconstruct: Reconstruct, parameters: Iterable[Tensor], inputs: Tensor, epochs: int) -> None:
         def step(index: Tensor) -> dict[str, Tensor]:
             x = inputs[index]
+            if augment is not None and inputs is loop.x:
+                x = augment(x)
             loss = reconstruction(x, reconstruct(corrupt(x)))
             loop.minimize(loss, optimizer)
             return {"loss": loss}

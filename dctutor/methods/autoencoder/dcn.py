@@ -45,7 +45,7 @@ class DCN(PretrainedClusterer):
         Of pre-training, see `PretrainedClusterer`, whose own defaults differ.
     n_clusters, widths, channels, pretrain_learning_rate
         See `PretrainedClusterer`.
-    pretrain_weight_decay, autoencoder
+    pretrain_weight_decay, augment, autoencoder
         See `PretrainedClusterer`.
     image_shape, batch_size, device, precision, random_state, verbose
         See `DeepClusterer`.

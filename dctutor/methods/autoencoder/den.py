@@ -50,7 +50,7 @@ class DEN(PretrainedClusterer):
         it is below K, into single units): a multiple of K gives each cluster a group of several units.
     n_clusters, channels, layerwise_epochs, pretrain_epochs, noise, pretrain_learning_rate
         See `PretrainedClusterer`.
-    pretrain_weight_decay, weight_init, autoencoder
+    pretrain_weight_decay, weight_init, augment, autoencoder
         See `PretrainedClusterer`.
     image_shape, batch_size, device, precision, random_state, verbose
         See `DeepClusterer`.

@@ -44,7 +44,7 @@ class DMC(PretrainedClusterer):
         Of Adam, in both.
     n_clusters, widths, channels, layerwise_epochs, pretrain_epochs, noise, pretrain_learning_rate
         See `PretrainedClusterer`.
-    pretrain_weight_decay, weight_init, autoencoder
+    pretrain_weight_decay, weight_init, augment, autoencoder
         See `PretrainedClusterer`.
     image_shape, batch_size, device, precision, random_state, verbose
         See `DeepClusterer`.

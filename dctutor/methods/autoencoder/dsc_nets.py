@@ -57,7 +57,7 @@ class DSCNet(PretrainedClusterer):
         last feature maps. Data that are not images get dense layers, see ``widths``.
     layerwise_epochs, pretrain_epochs, noise : int, int and float, default=0, 50 and 0.0
         Of pre-training, see `PretrainedClusterer`, whose own defaults differ.
-    n_clusters, widths, pretrain_learning_rate, pretrain_weight_decay, weight_init, autoencoder
+    n_clusters, widths, pretrain_learning_rate, pretrain_weight_decay, weight_init, augment, autoencoder
         See `PretrainedClusterer`.
     image_shape, batch_size, device, precision, random_state, verbose
         See `DeepClusterer`. ``batch_size`` is that of pre-training.

@@ -46,7 +46,7 @@ class IDEC(PretrainedClusterer):
         finds in them (in 10,000 at most; each of the others counts with the nearest of these).
     n_clusters, widths, channels, layerwise_epochs, pretrain_epochs, noise, pretrain_learning_rate
         See `PretrainedClusterer`.
-    pretrain_weight_decay, weight_init, autoencoder
+    pretrain_weight_decay, weight_init, augment, autoencoder
         See `PretrainedClusterer`.
     image_shape, batch_size, device, precision, random_state, verbose
         See `DeepClusterer`.

@@ -48,7 +48,7 @@ class AECM(PretrainedClusterer):
         With ``"pre"``: epochs in which the module learns alone, on the codes; what its logits are then divided by.
     n_clusters, widths, channels, layerwise_epochs, pretrain_epochs, noise, pretrain_learning_rate
         See `PretrainedClusterer`.
-    pretrain_weight_decay, weight_init, autoencoder
+    pretrain_weight_decay, weight_init, augment, autoencoder
         See `PretrainedClusterer`; all but ``n_clusters``, ``widths``, ``channels`` and ``weight_init`` count with
         ``"pre"`` alone.
     image_shape, batch_size, device, precision, random_state, verbose
