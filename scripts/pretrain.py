@@ -20,7 +20,7 @@ from dctutor.storage import write_file
 
 SETTINGS = {
     "layerwise_epochs": 0,
-    "pretrain_epochs": 30,
+    "pretrain_epochs": 24,
     "noise": 0.0,
     "pretrain_learning_rate": 2e-3,
     "pretrain_weight_decay": 0.03,
@@ -39,10 +39,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("name", choices=STARTS)
     parser.add_argument("--out", type=Path, default=pretrained._WEIGHTS, help="folder to write the weights to")
-    parser.add_argument("--epochs", type=int, default=SETTINGS["pretrain_epochs"])
     options = parser.parse_args()
     dataset, more = STARTS[options.name]
-    settings = {**SETTINGS, **more, "pretrain_epochs": options.epochs}
+    settings = {**SETTINGS, **more}
     path = options.out / f"{options.name}.safetensors"
     model = AutoencoderKMeans(**settings, checkpoint=path.with_suffix(".checkpoint"), checkpoint_seconds=120)
     model.fit(load_dataset(dataset).X)
