@@ -12,6 +12,7 @@ from dctutor.methods._registry import homes as _homes
 
 if TYPE_CHECKING:
     from dctutor._load import load as load
+    from dctutor.architectures import load_pretrained as load_pretrained
     from dctutor.datasets import Dataset as Dataset
     from dctutor.datasets import load_dataset as load_dataset
     from dctutor.estimator import DeepClusterer as DeepClusterer
@@ -24,6 +25,7 @@ _HOMES = {
     "DeepClusterer": "dctutor.estimator",
     "load": "dctutor._load",
     "load_dataset": "dctutor.datasets",
+    "load_pretrained": "dctutor.architectures",
     **_homes(),
 }
 _MODULES = (

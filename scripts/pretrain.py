@@ -43,8 +43,9 @@ def main() -> None:
     dataset, more = STARTS[options.name]
     settings = {**SETTINGS, **more}
     path = options.out / f"{options.name}.safetensors"
-    model = AutoencoderKMeans(**settings, checkpoint=path.with_suffix(".checkpoint"), checkpoint_seconds=120)
-    model.fit(load_dataset(dataset).X)
+    data = load_dataset(dataset)
+    model = AutoencoderKMeans(**settings, image_shape=data.image_shape, checkpoint=path.with_suffix(".checkpoint"))
+    model.fit(data.X)
     facts = {
         "n_features": model.n_features_in_,
         "widths": list(model.widths),

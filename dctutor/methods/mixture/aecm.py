@@ -86,6 +86,7 @@ class AECM(PretrainedClusterer):
     temperature: Positive = 4.0
 
     def _check_params(self) -> None:
+        super()._check_params()
         if self.init == "rand" and self.autoencoder is not None:
             raise ValueError("autoencoder: expected None with init='rand', which starts from random weights")
 
