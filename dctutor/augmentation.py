@@ -1,6 +1,7 @@
 """Random changes to samples that a network should learn to ignore."""
 
 import math
+from collections.abc import Mapping, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -10,10 +11,13 @@ from dctutor._validation import check_number
 
 __all__ = ["affine", "check_affine", "mask"]
 
+#: The amounts of `affine`, and what each stays below; the probability of a flip may be 1.
+_BELOW = {"rotation": math.inf, "shift": math.inf, "zoom": 1.0, "shear": 90.0, "flip": math.inf}
+
 
 def affine(
     x: Tensor,
-    image_shape: tuple[int, int, int],
+    image_shape: Sequence[int],
     generator: torch.Generator,
     *,
     rotation: float = 0.0,
@@ -87,17 +91,13 @@ def affine(
     return moved.reshape(n, -1)
 
 
-def check_affine(amounts: dict[str, float], name: str = "") -> None:
+def check_affine(amounts: Mapping[str, float], name: str = "") -> None:
     """Raise TypeError or ValueError if amounts are not such as `affine` takes; ``name`` comes first in the message."""
-    limits = {"rotation": math.inf, "shift": math.inf, "zoom": 1.0, "shear": 90.0, "flip": None}
     for key, value in amounts.items():
-        if key not in limits:
-            raise ValueError(f"{name or 'amounts'}: expected some of {', '.join(limits)}, got {key!r}")
-        label = f"{name}[{key!r}]" if name else key
-        if limits[key] is None:
-            check_number(label, value, minimum=0, maximum=1)
-        else:
-            check_number(label, value, minimum=0, below=limits[key])
+        if key not in _BELOW:
+            raise ValueError(f"{name or 'amounts'}: expected some of {', '.join(_BELOW)}, got {key!r}")
+        maximum = 1.0 if key == "flip" else None
+        check_number(f"{name}[{key!r}]" if name else key, value, minimum=0, below=_BELOW[key], maximum=maximum)
 
 
 def mask(x: Tensor, rate: float, generator: torch.Generator) -> Tensor:

@@ -9,6 +9,7 @@ import argparse
 import platform
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -18,7 +19,7 @@ from dctutor.devices import processor
 from dctutor.methods import AutoencoderKMeans
 from dctutor.storage import write_file
 
-SETTINGS = {
+SETTINGS: dict[str, Any] = {
     "layerwise_epochs": 0,
     "pretrain_epochs": 24,
     "noise": 0.0,
@@ -28,7 +29,7 @@ SETTINGS = {
     "random_state": 0,
 }
 AUGMENT = {"rotation": 10.0, "shift": 0.1}
-STARTS = {
+STARTS: dict[str, tuple[str, dict[str, Any]]] = {
     "mnist": ("mnist", {}),
     "mnist-augmented": ("mnist", {"augment": AUGMENT}),
     "fashion": ("fashion", {}),

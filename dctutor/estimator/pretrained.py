@@ -3,7 +3,6 @@
 import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Literal
 
 from torch import Tensor, nn
@@ -107,7 +106,8 @@ class PretrainedClusterer(DeepClusterer):
             return None
         if self.image_shape_ is None:
             raise ValueError("augment: expected None for samples that are not images; give image_shape if they are")
-        return partial(affine, image_shape=self.image_shape_, generator=loop.noise_generator, **self.augment)
+        shape, generator, amounts = self.image_shape_, loop.noise_generator, self.augment
+        return lambda x: affine(x, shape, generator, **amounts)
 
 
 def start_network(loop: Loop, build: Any, given: nn.Module | str | None) -> Any:

@@ -13,53 +13,6 @@ def seeded(seed=0):
     return torch.Generator().manual_seed(seed)
 
 
-@pytest.mark.parametrize("rate", [0.1, 0.2, 0.5, 0.9])
-def test_mask_zeroes_its_share_and_keeps_the_mean(rate):
-    masked = mask(torch.ones(1000, 1000), rate, seeded())
-    share = round(rate * 256) / 256
-    assert (masked == 0).float().mean().item() == pytest.approx(share, abs=0.003)
-    assert masked.mean().item() == pytest.approx(1, abs=0.03)
-    assert masked.max().item() == pytest.approx(1 / (1 - share))
-
-
-def test_mask_draws_every_entry_by_itself():
-    masked = mask(torch.ones(4000, 16), 0.5, seeded()) == 0
-    assert (masked.float().mean(0) - 0.5).abs().max() < 0.04
-    # Sixteen tosses of a coin: rows masked as a whole would spread by 0.5, rows masked by count not at all.
-    assert masked.float().mean(1).std().item() == pytest.approx(0.5 / 16**0.5, abs=0.01)
-    correlation = np.corrcoef(masked.float().numpy().T)
-    assert np.abs(correlation - np.eye(16)).max() < 0.08
-
-
-def test_mask_of_rate_0_is_the_input():
-    x = torch.randn(3, 5)
-    assert mask(x, 0.0, seeded()) is x
-
-
-@pytest.mark.parametrize("rate", [0.002, 0.99, 0.999, 1 - 1e-9])
-def test_mask_at_the_ends_of_its_range(rate):
-    masked = mask(torch.ones(100, 1000), rate, seeded())
-    assert torch.isfinite(masked).all()
-    assert (masked == 0).float().mean().item() == pytest.approx(rate, abs=0.01)
-
-
-@pytest.mark.parametrize("shape", [(1,), (7,), (3, 5), (2, 3, 3, 1), (8, 8), (1, 9), (0, 4)])
-def test_mask_takes_any_shape_and_repeats(shape):
-    x = torch.rand(shape) + 1
-    first, second = mask(x, 0.3, seeded(4)), mask(x, 0.3, seeded(4))
-    assert first.shape == x.shape and torch.equal(first, second)
-    kept = first != 0
-    torch.testing.assert_close(first[kept], (x * 256 / (256 - 77))[kept])
-    before = x.clone()
-    mask(x, 0.3, seeded())
-    assert torch.equal(x, before)
-
-
-def test_mask_differs_from_draw_to_draw():
-    generator, x = seeded(), torch.ones(50, 50)
-    assert not torch.equal(mask(x, 0.3, generator), mask(x, 0.3, generator))
-
-
 def low_rank(n=300, d=20):
     source = np.random.default_rng(0)
     x = source.normal(size=(n, 3)) @ source.normal(size=(3, d))
