@@ -36,7 +36,7 @@
       ...START,
       z: [-4.6, 3.4],
       story: "Far out the pull is weak, and heavy tails (\u03bd = 1) keep the guess in doubt. Raise \u03bd: the guess "
-        + "becomes certain.",
+        + "becomes nearly certain.",
     },
     "Big cluster": {
       ...START,
@@ -99,6 +99,7 @@
         stage.join(dotted[j], point.at, spot);
         stage.arrow(thin[j], point.at, pulled[j].map((value) => DRAWN * value), 0.25);
       });
+      point.face(-total[0], -total[1]); // where the arrow is not
       stage.arrow(thick, point.at, total.map((value) => DRAWN * value));
       setBars(q.flatMap((value, j) => [value, p[j]]));
       tell([story, summary(q, p, total, spots)].filter(Boolean).join(" "));

@@ -59,7 +59,7 @@
         count + (k === to ? moved[y] : 0) - (k === from ? moved[y] : 0)));
       if (!sum(moved)) return [counts, "No class has two samples in the largest cluster: there is nothing to split."];
       const kind = sizes[to] ? "the smallest" : "which was empty";
-      const hint = sizes[to] ? " It holds others, too. For a clean split, merge first." : "";
+      const hint = sizes[to] ? " It already held others. Merge first, and a cluster is empty." : "";
       const told = `Half of cluster ${from + 1}, the largest, moved to cluster ${to + 1}, ${kind}: ${samples(sum(moved))}.`;
       return [next, told + hint];
     },

@@ -138,10 +138,17 @@ window.dcPlaygrounds = window.dcPlaygrounds || (function () {
       const self = {
         knob,
         at,
+        // Write the name on this side of the point, unless the frame would cut it there.
+        face(right, up) {
+          const [x, y] = self.at;
+          knob.classList.toggle("dc-left", x > wide - 1 || (right < 0 && x > 1 - wide));
+          knob.classList.toggle("dc-low", y > high - 1 || (up < 0 && y > 1 - high));
+        },
         set([x, y]) {
           self.at = [within(x, wide), within(y, high)];
           knob.style.left = `${50 + (50 * self.at[0]) / wide}%`;
           knob.style.top = `${50 - (50 * self.at[1]) / high}%`;
+          self.face(1, 1);
           knob.setAttribute("aria-valuenow", self.at[0]);
           knob.setAttribute("aria-valuetext", `x ${format(self.at[0], 2)}, y ${format(self.at[1], 2)}`);
         },
