@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--version", action="version", version=f"dctutor {dctutor.__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
     run = commands.add_parser("run", help="fit a method on a data set and record the result as JSON")
-    run.add_argument("method", help=f"one of {', '.join(dctutor.methods.__all__)}")
+    run.add_argument("method", help=f"one of {', '.join(dctutor.methods.__all__)}, or KMeans, the baseline")
     run.add_argument("dataset", help=f"one of {', '.join(dctutor.datasets.available_datasets())}")
     run.add_argument("--seeds", type=int, nargs="+", default=[0], metavar="SEED", help="one run each (default: 0)")
     run.add_argument("--split", default="all", choices=["all", "train", "test"], help="default: %(default)s")

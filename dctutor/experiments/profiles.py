@@ -3,6 +3,7 @@
 from typing import Any
 
 from dctutor import methods
+from dctutor.experiments.baselines import DEPARTURES
 from dctutor.methods._registry import PROFILE_NAMES
 
 __all__ = ["profile"]
@@ -14,10 +15,11 @@ def profile(method: str, name: str) -> dict[str, Any]:
     Parameters
     ----------
     method : str
-        A name in ``dctutor.methods.__all__``.
+        A name in ``dctutor.methods.__all__``, or ``"KMeans"`` for scikit-learn's.
     name : {"smoke", "book", "full"}
         ``"smoke"`` only shows that the method runs. ``"book"`` is the method's defaults. ``"full"`` is for the papers'
-        own data, of which one epoch has many times the steps of one on a bundled sample.
+        own data, of which one epoch has many times the steps of one on a bundled sample. ``"KMeans"`` has 20 starts
+        (``n_init``) in each profile, and otherwise scikit-learn's defaults.
 
     Returns
     -------
@@ -35,8 +37,11 @@ def profile(method: str, name: str) -> dict[str, Any]:
     >>> profile("ClusteringModule", "full"), profile("DEC", "book")
     ({'epochs': 20}, {})
     """
-    if method not in methods.__all__:
-        raise ValueError(f"method: expected one of {', '.join(methods.__all__)}, got {method!r}")
+    known = [*methods.__all__, *DEPARTURES]
+    if method not in known:
+        raise ValueError(f"method: expected one of {', '.join(known)}, got {method!r}")
     if name not in PROFILE_NAMES:
         raise ValueError(f"profile: expected one of {', '.join(PROFILE_NAMES)}, got {name!r}")
+    if method in DEPARTURES:
+        return dict(DEPARTURES[method])
     return dict(methods.registry()[method].profiles.get(name, {}))

@@ -4,6 +4,7 @@ import json
 import os
 import platform
 import shlex
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from importlib.metadata import version
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
@@ -20,6 +22,7 @@ from dctutor.datasets import Dataset, available_datasets, load_dataset
 from dctutor.datasets._catalog import ENTRIES, Entry
 from dctutor.devices import peak_memory_mb, processor, reset_peak_memory
 from dctutor.estimator._identity import parameters, plain
+from dctutor.experiments.baselines import BASELINES
 from dctutor.experiments.profiles import profile as arguments_of
 from dctutor.experiments.results import IDENTITY, canonical, read_result, result_name
 from dctutor.metrics import scores
@@ -52,7 +55,8 @@ def run(
     Parameters
     ----------
     method : str
-        A name in ``dctutor.methods.__all__``.
+        A name in ``dctutor.methods.__all__``, or ``"KMeans"``: scikit-learn's with 20 starts, on the features as
+        `load_dataset` gives them. It has no checkpoint.
     dataset, split : str
         As `load_dataset` takes them.
     seed : int
@@ -96,12 +100,12 @@ def run(
     seed = check_integer("seed", seed, minimum=0)
     labels = check_integer("labels", labels, minimum=0)
     settings = _recordable(settings or {})
-    made = getattr(methods, method)
+    made = BASELINES[method] if method in BASELINES else getattr(methods, method)
     known = made().get_params()
     unknown = sorted(settings.keys() - known.keys())
     if unknown:
         raise ValueError(f"settings: {method} does not take {', '.join(unknown)}")
-    if labels and not made.takes_labels:
+    if labels and not getattr(made, "takes_labels", False):
         raise ValueError(f"labels: {method} learns without labels; expected 0, got {labels}")
     usual = known | _of_the_data(ENTRIES[dataset], known) | chosen
     # What only spells out the usual value does not make another run, nor does what changes no result.
@@ -133,14 +137,19 @@ def run(
             _check_same(path, asked, wanted, told)
             return path, False
         of_data = _of_the_data(data, known)
-        estimator = made(**{**of_data, **chosen, **settings, "random_state": seed, "checkpoint": checkpoint})
+        of_run = {"random_state": seed, "checkpoint": checkpoint}
+        of_run = {key: value for key, value in of_run.items() if key in known}
+        estimator = made(**{**of_data, **chosen, **settings, **of_run})
         reset_peak_memory()
+        begin = time.perf_counter()
         try:
             estimator.fit(fitted.X, y)
         except FloatingPointError:
             checkpoint.unlink(missing_ok=True)  # it would only lead there again
             raise
-        device = estimator._network_device
+        # A method's own count of seconds goes on where its checkpoint left off; a baseline has none, and no network.
+        seconds = getattr(estimator, "seconds_", time.perf_counter() - begin)
+        device = getattr(estimator, "_network_device", torch.device("cpu"))
         memory = peak_memory_mb(device)
         found = estimator.labels_
         if fit_on != split:
@@ -149,7 +158,7 @@ def run(
         result = {
             **asked,
             "metrics": scores(data.y, found),
-            "seconds": round(estimator.seconds_, 1),
+            "seconds": round(seconds, 1),
             "n_iter": estimator.n_iter_,
             "peak_memory_mb": None if memory is None else round(memory),
             "config": {key: value for key, value in config.items() if not key.startswith("checkpoint")},
