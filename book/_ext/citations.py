@@ -7,6 +7,8 @@ from sphinx.util import logging
 
 from dctutor.methods import MethodFacts, registry
 
+#: Baselines that runs are recorded of and that are no class of dctutor, for readers.
+BASELINE_NAMES = {"KMeans": "k-means on the inputs"}
 logger = logging.getLogger(__name__)
 
 
@@ -27,7 +29,7 @@ def method_link(app: Sphinx, docname: str, key: str) -> str:
     """Write a method's own name, linked to its chapter, or else to its paper; a baseline has neither."""
     facts = registry().get(key)
     if not isinstance(facts, MethodFacts):
-        return escape(key if facts is None else facts.name)
+        return escape(BASELINE_NAMES.get(key, key) if facts is None else facts.name)
     if facts.chapter in app.env.found_docs:
         address = app.builder.get_relative_uri(docname, str(facts.chapter))
     else:

@@ -53,6 +53,7 @@ def summarise(runs: list[dict]) -> list[dict]:
                 "fit_on": fit_on,
                 "labels": labels,
                 "seeds": len(seeds),
+                "values": values,
                 "mean": {name: mean(found) for name, found in values.items()},
                 "spread": {name: stdev(found) if len(found) > 1 else None for name, found in values.items()},
                 # The least disturbed one: most runs shared their machine with other work.
@@ -78,9 +79,19 @@ def settings_text(settings: dict) -> str:
     return ", ".join(f"{name}={value}" for name, value in values.items())
 
 
+def shared_start(row: dict) -> str | None:
+    """Name the bundled autoencoder that a row's runs started from, or None where they had their own pre-training."""
+    return row["settings"].get("autoencoder")
+
+
 def variant(row: dict) -> str:
     """Name what a row was run with beside its profile, or nothing if it is the method as the profile has it."""
-    return f"variant {settings_text(row['settings'])}" if row["settings"] else ""
+    start = shared_start(row)
+    others = {name: value for name, value in row["settings"].items() if name != "autoencoder" or start is None}
+    # A data set and its sample have one start in common; any other is named.
+    usual = start == row["dataset"].removesuffix("-5k")
+    told = [] if start is None else ["from the shared start" if usual else f"from the shared start “{start}”"]
+    return ", ".join([*told, f"variant {settings_text(others)}"] if others else told)
 
 
 def difference(here: float, paper: float) -> str:
@@ -131,7 +142,9 @@ def _results_rows(app: Sphinx, docname: str, row: dict) -> str:
         spread = row["spread"][name]
         here = rounded(row["mean"][name]) + (f" ± {rounded(spread)}" if spread is not None else "")
         there, gap = f'<span class="dc-none">{absent}</span>', ""
-        if paper and name in paper.metrics:
+        if paper and name in paper.metrics and shared_start(row):  # the paper's figure is for its own pre-training
+            there = '<span class="dc-none">other start</span>'
+        elif paper and name in paper.metrics:
             address = escape(citation_address(app, docname, paper.cite))
             there = f'<a href="{address}">{rounded(paper.metrics[name])}</a>'
             gap = difference(row["mean"][name], paper.metrics[name])

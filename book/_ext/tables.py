@@ -11,6 +11,11 @@ def rounded(value: float, digits: int = 3) -> str:
     return f"{np.round(value, digits):.{digits}f}"
 
 
+def points(value: float) -> str:
+    """Write a fraction in points (hundredths) with one decimal: the digits of `rounded`, shifted by two places."""
+    return f"{100 * float(rounded(value)):.1f}"
+
+
 def framed_table(caption: str, heads: Sequence[str], bodies: Sequence[str], *, kind: str = "") -> str:
     """Write a table from the rows of each of its bodies; ``kind`` is one more class for its frame."""
     columns = "".join(f'<th scope="col">{head}</th>' for head in heads)

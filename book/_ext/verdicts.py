@@ -7,7 +7,16 @@ registry of methods.
 from html import escape
 
 from citations import citation_address, method_link
-from results_table import METRICS, ResultsTable, data_name, difference, has_other_files, variant, whole_fits
+from results_table import (
+    METRICS,
+    ResultsTable,
+    data_name,
+    difference,
+    has_other_files,
+    shared_start,
+    variant,
+    whole_fits,
+)
 from sphinx.application import Sphinx
 from tables import framed_table, rounded
 
@@ -22,7 +31,11 @@ def judge(here: float, aim: float, *, strict: bool) -> str:
 
 
 def papers_html(app: Sphinx, docname: str, rows: list[dict]) -> str:
-    """Write the table, in the order of the registry; a variant has a line of its own."""
+    """Write the table, in the order of the registry; a variant has a line of its own.
+
+    Runs from the shared start are left out: the paper's figure belongs to its own pre-training.
+    """
+    rows = [row for row in rows if shared_start(row) is None]
     lines = []
     for key, figure in ((key, figure) for key, entry in registry().items() for figure in entry.published):
         address = escape(citation_address(app, docname, figure.cite))
@@ -51,12 +64,14 @@ def _line(method: str, data: str, told: str, here: float | None, verdict: str) -
 def aims_html(app: Sphinx, docname: str, rows: list[dict]) -> str:
     """Write the table: a line for each aim and each variant that was run; an aim without runs says so.
 
-    What is to be above other methods is compared with the best of their variants.
+    What is to be above other methods is compared with the best of their variants. Only runs from the start that the aim
+    names count, or with their own pre-training where it names none.
     """
     rows = whole_fits(rows)
     lines = []
     for method, aim in ((key, aim) for key, entry in registry().items() for aim in entry.aims):
-        fits = [row for row in rows if (row["dataset"], row["profile"]) == (aim.dataset, aim.profile)]
+        asked = aim.dataset, aim.profile, aim.start
+        fits = [row for row in rows if (row["dataset"], row["profile"], shared_start(row)) == asked]
         found = [(row["method"], row["mean"][aim.metric]) for row in fits]
         others = {key: max(here for name, here in found if name == key) for key, _ in found if key in aim.above}
         if aim.above:
@@ -69,7 +84,9 @@ def aims_html(app: Sphinx, docname: str, rows: list[dict]) -> str:
         link = method_link(app, docname, method)
         for row in [row for row in fits if row["method"] == method] or [None]:
             here = row and row["mean"][aim.metric]
-            data = "; ".join(filter(None, [aim.dataset, row and variant(row)]))
+            data = "; ".join(
+                filter(None, [aim.dataset, variant(row) if row else aim.start and "from the shared start"])
+            )
             verdict = "" if here is None or least is None else judge(here, least, strict=bool(aim.above))
             lines.append(_line(link, data, told, here, verdict))
     return framed_table("Aims and runs", ["Method", "Aim", "Here", "Verdict"], ["".join(lines)])

@@ -58,6 +58,8 @@ class Aim:
         The mean over seeds should not be below it; None where others are to be beaten.
     above : tuple of str
         The classes whose means should be lower.
+    start : str or None
+        The name of the bundled autoencoder that the runs start from; None where they have their own pre-training.
     """
 
     dataset: str
@@ -65,6 +67,7 @@ class Aim:
     metric: str
     least: float | None = None
     above: tuple[str, ...] = ()
+    start: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,10 +2,12 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
+import verdicts
 from book_pages import ROOT
 from bs4 import BeautifulSoup
 from results_table import difference, duration, read_runs, summarise
@@ -13,7 +15,7 @@ from sphinx.cmd.build import main as sphinx
 from tables import rounded
 from verdicts import judge
 
-from dctutor.methods import registry
+from dctutor.methods import Aim, registry
 
 
 def recorded(method: str, seed: int, acc: float, **changes: object) -> dict:
@@ -148,6 +150,52 @@ def test_a_variant_is_a_row_of_its_own_that_says_what_was_set(render) -> None:
         ("IDEC mnist", "−0.7 points, missed"),
         ("IDEC mnist; variant init=ward, noise=0", "met"),
         ("IDEC mnist; variant widths=[9, 3]", "−42.0 points, missed"),
+    ]
+
+
+def test_a_run_from_the_shared_start_is_named_and_compared_with_no_paper(render) -> None:
+    shared = {"settings": {"autoencoder": "mnist"}}
+    ward = {"settings": {"autoencoder": "mnist", "init": "ward"}}
+    augmented = {"settings": {"autoencoder": "mnist-augmented"}}
+    runs = [recorded("IDEC", 0, 0.9, **changes) for changes in ({}, shared, ward, augmented)]
+    sample = {"dataset": "mnist-5k", "profile": "book"}
+    soup = render([*runs, recorded("AutoencoderKMeans", 0, 0.77, **sample, **shared), recorded("KMeans", 0, 0.5)])
+    found = rows(soup.select_one("div.dc-table table"))
+    heads = [row[0].partition("; ")[0] for row in found if len(row) == 1]
+    assert heads == [
+        "IDEC 1 seed, 10 min per fit, dctutor 0.1.0",
+        "IDEC from the shared start, variant init=ward",
+        "IDEC from the shared start",
+        "IDEC from the shared start “mnist-augmented”",
+        "k-means on the inputs 1 seed, 10 min per fit, dctutor 0.1.0",
+    ]
+    assert [row[2] for row in found if row[0] == "ACC"] == ["0.881", *3 * ["other start"], "–"]
+    papers = {row[0] for row in rows(table_of(soup, "Papers and runs"))}
+    assert papers == {"IDEC MNIST"}
+    aims = [row[0] for row in rows(table_of(soup, "Aims and runs")) if row[0].startswith("IDEC")]
+    assert aims == ["IDEC mnist-5k", "IDEC mnist"]
+    side = [row[0] for row in rows(table_of(soup, "Side by side"))]
+    assert side[0] == "Autoencoder + k-means (from the shared start)"
+
+
+def test_an_aim_may_ask_for_the_shared_start(render, monkeypatch) -> None:
+    sample = {"dataset": "mnist-5k", "profile": "book"}
+    start = {"settings": {"autoencoder": "mnist"}}
+    aims = (
+        Aim(**sample, metric="acc", least=0.82, start="mnist"),
+        Aim(**sample, metric="nmi", above=("AutoencoderKMeans",), start="mnist"),
+        Aim(**sample, metric="ari", least=0.1),
+    )
+    entries = registry()
+    monkeypatch.setattr(verdicts, "registry", lambda: entries | {"DEC": replace(entries["DEC"], aims=aims)})
+    baselines = [recorded("AutoencoderKMeans", 0, 0.9, **sample, **changes) for changes in (start, {})]
+    baselines[0]["metrics"]["nmi"] = 0.75
+    soup = render([*baselines, recorded("DEC", 0, 0.83, **sample, **start), recorded("DEC", 0, 0.7, **sample)])
+    found = [row for row in rows(table_of(soup, "Aims and runs")) if row[0].startswith("DEC")]
+    assert found == [
+        ["DEC mnist-5k; from the shared start", "ACC 0.820", "0.830", "met"],
+        ["DEC mnist-5k; from the shared start", "NMI above Autoencoder + k-means, 0.750", "0.800", "met"],
+        ["DEC mnist-5k", "ARI 0.100", "0.700", "met"],
     ]
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.cluster import KMeans
 from small_fits import FORKS
 
 import dctutor
@@ -71,6 +72,46 @@ def test_result_is_that_of_the_method(method, tmp_path):
     result = json.loads(file.read_text())
     fitted = getattr(methods, method)(**result["config"] | tiny(method)).fit(load_dataset("digits", "test").X)
     assert result["metrics"] == scores(load_dataset("digits", "test").y, fitted.labels_)
+
+
+@pytest.mark.parametrize(("more", "n_init"), [((), 20), (("--set", "n_init=2"), 2)])
+def test_the_baseline_is_k_means_on_the_features(tmp_path, capsys, more, n_init):
+    asked = ["run", "KMeans", "digits", "--split", "test", "--seeds", "0", "3", "--folder", str(tmp_path), *more]
+    assert main(asked) == 0
+    data = load_dataset("digits", "test")
+    for seed, file in zip((0, 3), sorted(tmp_path.iterdir()), strict=True):
+        result = experiments.read_result(file)
+        found = KMeans(10, n_init=n_init, random_state=seed).fit(data.X)
+        assert result["metrics"] == scores(data.y, found.labels_) and result["n_iter"] == found.n_iter_
+        assert (result["method"], result["config"]["n_init"]) == ("KMeans", n_init)
+        assert result["settings"] == ({"n_init": n_init} if more else {})
+    capsys.readouterr()
+    assert main(asked) == 0 and capsys.readouterr().out.count("already there") == 2
+    assert main([*shlex.split(result["command"])[3:], "--folder", str(tmp_path / "again")]) == 0
+    assert experiments.read_result(tmp_path / "again" / file.name)["metrics"] == result["metrics"]
+
+
+def test_the_baseline_scores_a_split_that_it_was_not_fitted_on(tmp_path):
+    asked = {"fit_on": "train", "split": "test", "folder": tmp_path, "settings": {"n_init": 1}}
+    path, _ = experiments.run("KMeans", "digits", seed=0, **asked)
+    train, test = (load_dataset("digits", split) for split in ("train", "test"))
+    found = KMeans(10, n_init=1, random_state=0).fit(train.X).predict(test.X)
+    assert experiments.read_result(path)["metrics"] == scores(test.y, found)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--set", "widths=[16, 3]"), "settings: KMeans does not take widths"),
+        (("--set", "n_init=0"), "n_init"),
+        (("--set", "random_state=1"), "settings: a run sets random_state itself, got 1"),
+        (("--labels", "10"), "labels: KMeans learns without labels; expected 0, got 10"),
+    ],
+)
+def test_what_the_baseline_does_not_take(tmp_path, capsys, arguments, message):
+    assert main(["run", "KMeans", "digits", "--folder", str(tmp_path), *arguments]) == 1
+    assert re.search(f"error: .*{message}", capsys.readouterr().err)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(
@@ -237,7 +278,7 @@ def test_help_lists_the_choices_and_the_defaults(capsys):
         main(["run", "--help"])
     text = " ".join(capsys.readouterr().out.split())
     assert caught.value.code == 0
-    for name in (*methods.__all__, *available_datasets(), "(default: 0)", "default: all", "default: full"):
+    for name in (*methods.__all__, "KMeans", *available_datasets(), "(default: 0)", "default: all", "default: full"):
         assert name in text.replace("- ", "-"), name  # argparse breaks lines at hyphens
 
 
