@@ -132,6 +132,7 @@ def check(label: str, answer: Any) -> Verdict:
         raise ValueError(f"label: expected an exercise with a stored answer, such as {', '.join(near)}, got {label!r}")
     known = answers()[label]
     right, given = _values(known.right), _values(answer)
+    assert right is not None
     if given is None or given.shape != right.shape or given.dtype.kind != right.dtype.kind:
         return Verdict(False, f"This answer should be {known.give}. You gave {_described(answer, given)}.")
     if given.dtype.kind == "f" and not np.isfinite(given).all():
@@ -160,8 +161,9 @@ def _values(answer: Any) -> NDArray | None:
     return values if values.dtype.kind == "b" else None
 
 
-def _agrees(given: NDArray, value: NDArray, tolerance: float) -> NDArray[np.bool_]:
+def _agrees(given: NDArray, value: NDArray | None, tolerance: float) -> NDArray[np.bool_]:
     """Where two answers of one shape and kind agree; NaN stands for any number."""
+    assert value is not None
     if given.dtype.kind != "f":
         return given == value
     # The last digits of a sum must not decide.
