@@ -41,6 +41,10 @@ class Tagged(nodes.General, nodes.Element):
     """An HTML element of any name: ``tag``, and its attributes in ``html``."""
 
 
+class TaggedText(Tagged, nodes.TextElement):
+    """One that holds text and what may stand in a line of it."""
+
+
 def visit(self: HTML5Translator, node: Tagged) -> None:
     """Open the element."""
     self.body.append(self.starttag(node, node["tag"], "", **node["html"]))
@@ -53,7 +57,8 @@ def depart(self: HTML5Translator, node: Tagged) -> None:
 
 def tagged(tag: str, name: str, *children: nodes.Node, ids: tuple[str, ...] = (), **html: str) -> Tagged:
     """Make an element with a class."""
-    return Tagged("", *children, tag=tag, html=html, classes=[name], ids=list(ids))
+    facts = {"tag": tag, "html": html, "classes": [name], "ids": list(ids)}
+    return TaggedText("", "", *children, **facts) if tag in ("p", "span") else Tagged("", *children, **facts)
 
 
 class Question(SphinxDirective):
@@ -169,7 +174,8 @@ def forget(app: Sphinx, env: BuildEnvironment, docname: str) -> None:
 
 def setup(app: Sphinx) -> dict:
     """Register with Sphinx."""
-    app.add_node(Tagged, html=(visit, depart))
+    for node in (Tagged, TaggedText):
+        app.add_node(node, html=(visit, depart))
     app.add_directive("question", Question)
     app.connect("env-before-read-docs", begin)
     app.connect("env-purge-doc", forget)
