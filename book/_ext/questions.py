@@ -17,17 +17,17 @@
     :::
 
 Where the book is not built, as in Colab, this is a question with its choices and a fold with the answers. Exactly one
-answer begins with "Right:". A question, a choice and an answer may hold whatever a paragraph may.
+answer begins with "Right:". A choice is a paragraph without links; an answer may hold anything.
 
 With colons instead of backticks around it, Colab sets the maths, too.
 """
 
 import re
-from collections.abc import Iterator
 from typing import ClassVar
 
 from docutils import nodes
 from docutils.parsers.rst import directives
+from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.util.docutils import SphinxDirective
@@ -97,6 +97,11 @@ class Question(SphinxDirective):
             )
         if not all(item.astext().strip() for item in (*choices, *reasons)):
             raise self.error(f"question {label}: expected a text for each choice and each answer, got an empty one")
+        for choice in choices:
+            if len(choice) != 1 or not isinstance(choice[0], nodes.paragraph):
+                raise self.error(f"question {label}: expected one paragraph per choice, got {len(choice)} blocks")
+            if any(choice.findall(lambda node: isinstance(node, nodes.reference | pending_xref))):
+                raise self.error(f"question {label}: expected choices without links, which belong in the answers")
         right = [bool(RIGHT.match(reason.astext())) for reason in reasons]
         if sum(right) != 1:
             raise self.error(f'question {label}: expected one answer that begins with "Right:", got {sum(right)}')
@@ -133,7 +138,7 @@ class Question(SphinxDirective):
     def _choice(self, choice: nodes.Element, reason: nodes.Element, right: bool, number: int) -> Tagged:
         """Fold a reason behind its choice."""
         # In a summary no paragraph may stand, so its parts go there.
-        words = tagged("span", "dc-words", *(part for block in choice.children for part in _inline(block)))
+        words = tagged("span", "dc-words", *choice[0].children)
         first = reason.children[0]
         if right and isinstance(first, nodes.TextElement) and isinstance(first[0], nodes.Text):
             word = RIGHT.match(first[0].astext())[0]  # type: ignore[index]
@@ -151,13 +156,6 @@ class Question(SphinxDirective):
             tagged("div", "dc-reason", *reason.children),
             **{"data-said": f"Choice {number}: {'right' if right else 'not this one'}."},
         )
-
-
-def _inline(block: nodes.Node) -> Iterator[nodes.Node]:
-    if isinstance(block, nodes.TextElement) and not isinstance(block, nodes.FixedTextElement):
-        yield from block.children
-    else:
-        yield block
 
 
 def begin(app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> None:
