@@ -107,7 +107,7 @@ class Question(SphinxDirective):
             raise self.error(f'question {label}: expected one answer that begins with "Right:", got {sum(right)}')
 
         stem, messages = self.state.inline_text(self.arguments[0], self.lineno)
-        title = tagged("p", "admonition-title", nodes.Text("Question"), ids=(f"{label}-title",))
+        title = tagged("p", "admonition-title", nodes.Text("Question"))
         stem_paragraph = tagged("p", "dc-stem", *stem, ids=(f"{label}-stem",))
         whole = tagged(
             "div",
@@ -119,7 +119,7 @@ class Question(SphinxDirective):
             # What a screen reader says when a choice is opened; empty until then.
             tagged("p", "dc-said", role="status"),
             role="group",
-            **{"aria-labelledby": f"{label}-title {label}-stem"},
+            **{"aria-labelledby": f"{label}-stem"},
         )
         whole["classes"].insert(0, "admonition")
         whole["names"].append(label)

@@ -206,7 +206,7 @@ def test_finger_hits_a_choice(open_page: Callable) -> None:
 
 def test_screen_reader_hears_question_and_verdict(open_page: Callable) -> None:
     page = open_page()
-    group = page.get_by_role("group", name="Question Which is larger?")
+    group = page.get_by_role("group", name="Which is larger?")
     assert group.count() == 1
     status = group.get_by_role("status")
     assert status.text_content() == ""
