@@ -34,6 +34,7 @@ _MODULES = (
     "classical",
     "datasets",
     "estimator",
+    "exercises",
     "experiments",
     "features",
     "losses",

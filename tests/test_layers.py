@@ -15,7 +15,7 @@ PACKAGE = Path(dctutor.__file__).parent
 # Lowest first.
 LAYERS = [
     {"_inputs", "_random", "_validation", "datasets", "devices", "schedules", "snapshots", "storage"},
-    {"architectures", "augmentation", "features", "losses", "metrics", "plots"},
+    {"architectures", "augmentation", "exercises", "features", "losses", "metrics", "plots"},
     {"classical", "training"},
     {"estimator"},
     {"_load", "methods"},
