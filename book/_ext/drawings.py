@@ -398,7 +398,7 @@ class Drawing:
             names = [name.strip() for name in value.split(">")]
             if len(names) < 2:
                 self._fail(entry, f"expected 'part > part', got {value!r}")
-            found = [{"from": a, "to": b} for a, b in pairwise(names)]
+            found: list[dict[str, Any]] = [{"from": a, "to": b} for a, b in pairwise(names)]
         else:
             found = [dict(self._table(entry, value, ARROW, {"from", "to"}))]
         for arrow in found:
@@ -569,7 +569,7 @@ class Drawing:
     def figure(self, identifier: str) -> str:
         """Write the picture, its phases and how to read it, as the open part of a ``figure``."""
         items = "".join(
-            f'<li><span class="dc-number">{i}</span> {html_text(text)}</li>' for i, text in enumerate(self.phases, 1)
+            f'<li><span class="dc-number">{i}</span> <span>{html_text(text)}</span></li>' for i, text in enumerate(self.phases, 1)
         )
         phases = f'<ul class="dc-phases">{items}</ul>' if len(self.phases) > 1 else ""
         return (
@@ -581,7 +581,10 @@ class Drawing:
 @cache
 def drawings() -> dict[str, Drawing]:
     """Read and check all drawings, by name."""
-    found = tomllib.loads(FILE.read_text(encoding="utf-8"))
+    try:
+        found = tomllib.loads(FILE.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise ExtensionError(f"drawings.toml: {error}") from error
     return {name: Drawing(name, description) for name, description in found.items()}
 
 
