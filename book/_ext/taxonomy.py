@@ -4,6 +4,7 @@ from html import escape
 
 from citations import citation_address
 from docutils import nodes
+from drawings import drawings
 from late import LateNode
 from sphinx.application import Sphinx
 from sphinx.util import logging
@@ -76,13 +77,14 @@ def _address(app: Sphinx, docname: str, method: MethodFacts) -> str:
     return escape(citation_address(app, docname, method.cite))
 
 
-def _node(app: Sphinx, docname: str, method: MethodFacts) -> str:
+def _node(app: Sphinx, docname: str, key: str, method: MethodFacts) -> str:
     detail = f'<span class="dc-detail">{escape(method.detail)}</span>' if method.detail else ""
     state = "chapter" if method.chapter else "planned"
+    picture = drawings()[key].miniature() if key in drawings() else ""
     return (
         f'<li><a class="dc-node {"dc-ready" if method.chapter else "dc-planned"}" '
         f'href="{_address(app, docname, method)}">'
-        f'<span class="dc-name">{escape(method.name)}</span>{detail}'
+        f'<span class="dc-name">{escape(method.name)}</span>{detail}{picture}'
         f'<span class="dc-state">{state}</span><span class="dc-year">{method.year}</span></a></li>'
     )
 
@@ -92,7 +94,7 @@ def _family(app: Sphinx, docname: str, family: Family) -> str:
     if family.page:
         name = f'<a href="{escape(_page(app, docname, family.page))}">{name}</a>'
     where = f"survey section {family.section}" if family.section[0].isdigit() else family.section
-    methods = "".join(_node(app, docname, method) for method in family.methods.values())
+    methods = "".join(_node(app, docname, key, method) for key, method in family.methods.items())
     return (
         f'<li class="dc-family dc-{family.id}"><div class="dc-head">'
         f'<svg viewBox="0 0 100 56" aria-hidden="true" focusable="false">{SKETCHES[family.id]}</svg>'
@@ -139,6 +141,7 @@ def table_html(app: Sphinx, docname: str) -> str:
 def setup(app: Sphinx) -> dict:
     """Register with Sphinx."""
     app.setup_extension("late")
+    app.setup_extension("drawings")
     app.add_directive("methods-map", MethodsMap)
     app.add_directive("methods-table", MethodsTable)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
