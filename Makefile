@@ -47,8 +47,8 @@ dist: $(BIN)/.installed
 	rm -rf dist
 	$(BIN)/python -m build --no-isolation --outdir dist .
 
-# Every chapter alone in an empty folder, with the versions that Colab ships and the wheel as the only dctutor.
-colab: dist
+# Every chapter alone in an empty folder, with the versions that Colab ships. Its first cell installs the last commit.
+colab: $(BIN)/.installed
 	$(BIN)/python scripts/run_in_colab.py --python $(COLAB_PYTHON)
 
 clean:

@@ -3,6 +3,7 @@
 nbval, called by ``make test``, runs the same notebooks under their default profile and compares marked outputs.
 """
 
+import re
 from pathlib import Path
 
 import nbformat
@@ -86,3 +87,19 @@ def test_every_method_is_taught_in_a_chapter_of_the_book():
     taught = "\n".join(path.read_text() for path in CHAPTERS)
     for name in methods.__all__:
         assert f"`dctutor.{name}`" in taught, f"no chapter names `dctutor.{name}`"
+
+
+def test_a_chapter_stands_behind_those_that_it_builds_on():
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text())
+    order = [entry["file"] for part in toc["parts"] for entry in part["chapters"]]
+    assert order[0] == "notebooks/foundations/first_clustering"
+    checked = 0
+    for path in CHAPTERS:
+        opening = nbformat.read(path, as_version=4).cells[0].source
+        (line,) = re.findall(r"^\*[^*]*·[^*]*\*$", opening, flags=re.MULTILINE)
+        needed = line.partition("builds on")[2].partition("compares with")[0]
+        for link in re.findall(r"\]\(([^)]+)\.ipynb\)", needed):
+            earlier = (path.parent / link).resolve().relative_to(ROOT).as_posix()
+            assert order.index(earlier) < order.index("notebooks/" + chapter_id(path)), (path, earlier)
+            checked += 1
+    assert checked >= len(CHAPTERS) - 1, "all but the first build on another"
