@@ -16,7 +16,6 @@ from dctutor.metrics import confusion_matrix
 from dctutor.plots._style import (
     COLOURS,
     MAX_NAMED,
-    WIDTH,
     as_labels,
     drawing_on,
     figure_of,

@@ -1,6 +1,5 @@
 """Figures as pieces of a page: vectors in the page's own text colour, whose panels stack on a phone."""
 
-import copy
 import hashlib
 import html
 import io
@@ -14,11 +13,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_mixed import MixedModeRenderer
 from matplotlib.backends.backend_svg import RendererSVG
-from matplotlib.collections import Collection
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
-from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
 CLASS = "dct-figure"
@@ -30,7 +27,12 @@ _MANY = 500  # points or other shapes in a figure; more are smaller as an image
 _IMAGE_DPI = 160
 # The page's ground under the book's theme, JupyterLab, Colab and VS Code; names and centres stand out against it.
 _GROUND = "Canvas"
-for _variable in ("vscode-editor-background", "colab-primary-surface-color", "jp-layout-color0", "pst-color-background"):
+for _variable in (
+    "vscode-editor-background",
+    "colab-primary-surface-color",
+    "jp-layout-color0",
+    "pst-color-background",
+):
     _GROUND = f"var(--{_variable}, {_GROUND})"
 
 
@@ -88,7 +90,7 @@ def figure_html(figure: Figure, alt: str, *, ink: str) -> str:
             width = max(box.width for box in boxes)
             if width <= widest:
                 break
-            figure.set_size_inches(size * (figure.get_size_inches()[0] / size[0]) * 0.99 * widest / width)
+            figure.set_size_inches(*size * (figure.get_size_inches()[0] / size[0]) * 0.99 * widest / width)
             panels, boxes = _laid_out(figure)
         columns = max(sum(box.y0 == other.y0 for other in boxes) for box in boxes)
         drawn = [_svg(figure, panel, box, ink) for panel, box in zip(panels, boxes, strict=True)]
@@ -98,12 +100,11 @@ def figure_html(figure: Figure, alt: str, *, ink: str) -> str:
     narrowest = min(np.ceil(width * _LEGIBLE / smallest), _PHONE)
     spaced = (columns - 1) * _GAP
     track = f"max(min(100%,{narrowest:.0f}px),calc((100% - {spaced}px)/{columns}))" if columns > 1 else "0"
-    style = f"display:grid;gap:{_GAP}px;grid-template-columns:repeat({'auto-fit' if columns > 1 else 1},minmax({track},1fr));"
+    repeated = "auto-fit" if columns > 1 else "1"
+    style = f"display:grid;gap:{_GAP}px;grid-template-columns:repeat({repeated},minmax({track},1fr));"
     style += f"max-width:{columns * width * _LARGEST + spaced:.0f}px;--dct-ground:{_GROUND}"
-    inside = "\n".join(drawn)
-    return (
-        f'<div class="{CLASS}">\n<div role="img" aria-label="{html.escape(alt)}" style="{style}">\n{inside}\n</div>\n</div>'
-    )
+    head = f'<div class="{CLASS}">\n<div role="img" aria-label="{html.escape(alt)}" style="{style}">'
+    return "\n".join([head, *drawn, "</div>\n</div>"])
 
 
 def described(page: str, alt: str) -> str:
@@ -117,14 +118,18 @@ def _ready(figure: Figure) -> Iterator[None]:
     """Context in which points are units, layouts stand still after `_laid_out`, and large drawings are images."""
     engine, dpi = figure.get_layout_engine(), figure.dpi
     with ExitStack() as stack:
-        shapes = {artist: max(len(artist.get_paths()), len(artist.get_offsets())) for artist in figure.findobj(Collection)}
+        shapes = {
+            artist: max(len(artist.get_paths()), np.shape(artist.get_offsets())[0])
+            for ax in figure.axes
+            for artist in ax.collections
+        }
         for artist, count in shapes.items():
             # Single large marks stay sharp.
             if count > 20 and sum(shapes.values()) > _MANY and not artist.get_rasterized():
                 stack.callback(artist.set_rasterized, artist.get_rasterized())
                 artist.set_rasterized(True)
-        for image in figure.findobj(AxesImage):
-            if image.get_interpolation() in ("auto", "antialiased") and np.size(image.get_array()) < 50_000:
+        for image in (image for ax in figure.axes for image in ax.images if isinstance(image, AxesImage)):
+            if image.get_interpolation() in ("auto", "antialiased") and np.prod(image.get_size()) < 50_000:
                 stack.callback(image.set_interpolation, image.get_interpolation())
                 image.set_interpolation("none")  # the browser enlarges the pixels; they stay as few as they are
         stack.callback(figure.set_layout_engine, engine)
@@ -145,7 +150,7 @@ def _laid_out(figure: Figure) -> tuple[list[list[Axes]], list[Bbox]]:
     whole = figure.get_tightbbox(renderer)
     if len(panels) < 2 or not _can_be_split(figure) or whole.width * 72 <= _PHONE:
         return [[]], [Bbox(72 * whole.get_points()).padded(1)]
-    boxes = [Bbox.union([ax.get_tightbbox(renderer) for ax in panel]).padded(1) for panel in panels]
+    boxes = [Bbox.union([box for ax in panel if (box := ax.get_tightbbox(renderer))]).padded(1) for panel in panels]
     order = sorted(range(len(panels)), key=lambda i: -boxes[i].y1)
     rows: list[list[int]] = []
     for i in order:
@@ -187,9 +192,10 @@ def _panels(figure: Figure) -> list[list[Axes]]:
             over = shared is not None and shared.width > 1 and shared.height > 1
             if over or (ax.get_gid() is not None and ax.get_gid() == axes[j].get_gid()):
                 parent[root(i)] = root(j)
-        for drawn in (*ax.images, *ax.collections):
-            if drawn.colorbar is not None and drawn.colorbar.ax in place:
-                parent[root(place[drawn.colorbar.ax])] = root(i)
+        # Matplotlib notes here, and nowhere else, all axes that a colour bar explains.
+        for explained in getattr(ax, "_colorbar_info", {}).get("parents", ()):
+            if explained in place:
+                parent[root(i)] = root(place[explained])
     groups: dict[int, list[Axes]] = {}
     for i, ax in enumerate(axes):
         groups.setdefault(root(i), []).append(ax)
@@ -198,35 +204,32 @@ def _panels(figure: Figure) -> list[list[Axes]]:
 
 
 def _sizes(figure: Figure) -> Iterator[float]:
-    """Yield the sizes of all text that is shown, in points."""
-    for ax in figure.axes:
-        for axis in (ax.xaxis, ax.yaxis) if ax.axison and ax.get_visible() else ():
-            shown = [tick.label1 for tick in axis.get_major_ticks() if tick.label1.get_visible()]
-            yield from (label.get_fontsize() for label in shown if label.get_text())
-    for text in figure.findobj(Text):
-        if text.get_visible() and text.get_text().strip() and not _is_tick(text):
-            yield text.get_fontsize()
-
-
-def _is_tick(text: Text) -> bool:
-    return text.axes is not None and any(
-        text in (tick.label1, tick.label2)
-        for axis in (text.axes.xaxis, text.axes.yaxis)
-        for tick in (*axis.majorTicks, *axis.minorTicks)
-    )
+    """Yield the sizes of the text that is shown, in points."""
+    texts = [text for part in (figure, *figure.subfigs) for text in part.texts]
+    legends = [legend for part in (figure, *figure.subfigs) for legend in part.legends]
+    for ax in filter(Axes.get_visible, figure.axes):
+        texts += [*ax.texts, ax.title]
+        legends += [legend] if (legend := ax.get_legend()) else []
+        for axis in (ax.xaxis, ax.yaxis) if ax.axison else ():
+            texts.append(axis.label)
+            texts += [tick.label1 for tick in axis.get_major_ticks()]
+    texts += [text for legend in legends for text in legend.get_texts()]
+    yield from (float(text.get_fontsize()) for text in texts if text.get_visible() and text.get_text().strip())
 
 
 class _Renderer(RendererSVG):
     """Formulas are drawn, as their parts have fixed places. Other text is text, in the page's font."""
 
-    def draw_text(self, gc: Any, x: Any, y: Any, s: Any, prop: Any, angle: Any, ismath: Any = False, mtext: Any = None):
+    def draw_text(
+        self, gc: Any, x: Any, y: Any, s: Any, prop: Any, angle: Any, ismath: Any = False, mtext: Any = None
+    ) -> None:
         with plt.rc_context({"svg.fonttype": "path" if ismath else "none"}):
             super().draw_text(gc, x, y, s, prop, angle, ismath, mtext)
 
 
 def _svg(figure: Figure, panel: Sequence[Axes], box: Bbox, ink: str) -> str:
     """Draw the axes in `panel`, or all if it is empty, as an SVG element that shows `box` (points)."""
-    hidden = [figure.patch] + [ax for ax in figure.axes if panel and ax not in panel]
+    hidden: list[Any] = [figure.patch] + [ax for ax in figure.axes if panel and ax not in panel]
     hidden += [ax.patch for ax in figure.axes if to_hex(ax.get_facecolor()) == "#ffffff"]
     hidden += [part.patch for part in figure.subfigs]
     hidden = [artist for artist in hidden if artist.get_visible()]
@@ -237,7 +240,7 @@ def _svg(figure: Figure, panel: Sequence[Axes], box: Bbox, ink: str) -> str:
             artist.set_visible(False)
         try:
             vector = _Renderer(width, height, written, image_dpi=_IMAGE_DPI)
-            renderer = MixedModeRenderer(figure, *figure.get_size_inches(), _IMAGE_DPI, vector)
+            renderer: Any = MixedModeRenderer(figure, width / 72, height / 72, _IMAGE_DPI, vector)
             figure.draw(renderer)
             renderer.finalize()
         finally:
