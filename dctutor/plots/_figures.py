@@ -7,15 +7,15 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
 
 from dctutor.metrics import confusion_matrix
 from dctutor.plots._style import (
-    INK,
+    COLOURS,
     MAX_NAMED,
-    WIDTH,
     as_labels,
     drawing_on,
     figure_of,
@@ -27,6 +27,8 @@ from dctutor.plots._style import (
 
 _MAX_ANNOTATED = 15  # more rows or columns than this leave no room for numbers
 _LINES = ("-", "--", ":", "-.")
+# Blue glass: numbers in the colour of the text stay legible on it, on a white ground and on a dark one.
+_SHADES = LinearSegmentedColormap.from_list("fractions", [(*to_rgb(COLOURS[0]), alpha) for alpha in (0, 0.6)])
 
 
 def confusion(
@@ -68,16 +70,16 @@ def confusion(
     counts, classes, clusters, rows = confusion_matrix(y_true, labels)
     names = group_names(classes, label_names)
     fractions = counts / counts.sum(axis=1, keepdims=True)
-    with drawing_on(ax, min(2.0 + 0.42 * len(classes), 6.5)) as ax:
-        image = ax.imshow(fractions, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+    with drawing_on(ax, min(2.0 + 0.34 * len(classes), 6.5)) as ax:
+        ink = ink_of(ax)
+        image = ax.imshow(fractions, cmap=_SHADES, vmin=0, vmax=1, aspect="auto")
         ax.grid(False)
         for column, row in enumerate(rows):
-            ax.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, fill=False, edgecolor=INK, linewidth=1.5))
+            ax.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, fill=False, edgecolor=ink, linewidth=1.5))
         if max(counts.shape) <= _MAX_ANNOTATED:
             for (row, column), count in np.ndenumerate(counts):
                 if count:
-                    colour = "white" if fractions[row, column] > 0.55 else INK
-                    ax.text(column, row, f"{count}", ha="center", va="center", color=colour, fontsize=9)
+                    ax.text(column, row, f"{count}", ha="center", va="center", color=ink, fontsize=10)
         ax.set_xticks([])
         ax.set_yticks([])
         if len(clusters) <= MAX_NAMED:
@@ -87,7 +89,8 @@ def confusion(
         ax.set(xlabel="cluster, in the order of its class", ylabel="class")
         ax.set_title(f"{counts[rows, range(len(rows))].sum() / len(y_true):.1%} in the framed cells")
         ax.spines[:].set_visible(False)
-        figure_of(ax).colorbar(image, ax=ax, label="fraction of the class")
+        bar = figure_of(ax).colorbar(image, ax=ax, location="bottom", aspect=40, label="fraction of the class")
+        bar.outline.set_visible(False)
     return ax
 
 
@@ -136,7 +139,8 @@ def training_curves(
     ncols = min(len(panels), 2)
     nrows = -(-len(panels) // ncols)
     with style():
-        figure, axes = plt.subplots(nrows, ncols, figsize=(WIDTH, 2.9 * nrows), squeeze=False)
+        # Two panels beside each other on a wide page, one below the other on a phone
+        figure, axes = plt.subplots(nrows, ncols, figsize=(3.4 * ncols, 2.6 * nrows), squeeze=False)
         for ax in axes.flat[len(panels) :]:
             ax.remove()
         for ax, (phase, clock, drawn) in zip(axes.flat, panels, strict=False):
@@ -211,7 +215,7 @@ def compare(rows: Mapping[str, Mapping[str, float]], *, ax: Axes | None = None) 
             widths = [0.0 if np.isnan(value) else value for _, value in present]
             bars = ax.barh(places, widths, height=0.9 * thickness, label=literal(metric))
             texts = ["undefined" if np.isnan(value) else f"{value:.3f}" for _, value in present]
-            ax.bar_label(bars, texts, padding=3, fontsize=9)
+            ax.bar_label(bars, texts, padding=3, fontsize=10)
         ax.set_yticks(range(len(rows)), list(map(literal, rows)))
         ax.invert_yaxis()
         ax.spines["left"].set_visible(False)

@@ -12,6 +12,7 @@ from dctutor._inputs import as_array
 from dctutor._validation import check_integer
 from dctutor.plots._style import WIDTH, literal, style
 
+_CHARACTER = 0.085  # inches: the mean width of a character of a title
 _OVERSHOOT = 0.5  # decoded pixels lie outside [0, 1] by less
 
 
@@ -27,8 +28,9 @@ def prototypes(
         below -0.5 or above 1.5: decoded images overshoot a little, but other values have another unit.
     image_shape : (C, H, W)
         Shape of one image. One channel is drawn in grey, three in colour.
-    titles : sequence of k str, optional
-        Written above the images.
+    titles : sequence of str, optional
+        Written above the images: k titles, or one per column above the first row. Where they need more room than the
+        images, the columns stand further apart.
     ncols : int, default 10
         Number of images per row.
 
@@ -39,7 +41,7 @@ def prototypes(
     Raises
     ------
     TypeError, ValueError
-        If the images are not numbers or do not have `image_shape`, or there is not one title per image.
+        If the images are not numbers or do not have `image_shape`, or there is not one title per image or per column.
 
     Warns
     -----
@@ -47,19 +49,28 @@ def prototypes(
         If values lie far outside the range of pixels.
     """
     pictures = _pictures("images", images, image_shape)
-    if titles is not None and len(titles) != len(pictures):
-        raise ValueError(f"titles: expected {len(pictures)} entries, one per image, got {len(titles)}")
     ncols = min(check_integer("ncols", ncols, minimum=1), len(pictures))
     nrows = -(-len(pictures) // ncols)
+    names = [] if titles is None else [str(title) for title in titles]
+    if titles is not None and len(names) not in (len(pictures), ncols):
+        raise ValueError(
+            f"titles: expected {len(pictures)} entries, one per image, or {ncols}, one per column, got {len(names)}"
+        )
     with style():
         cell = min(WIDTH / ncols, 1.6)
-        height = nrows * (cell * pictures.shape[1] / pictures.shape[2] + (0.25 if titles is not None else 0))
-        figure, axes = plt.subplots(nrows, ncols, figsize=(cell * ncols, height), squeeze=False)
+        height = cell * pictures.shape[1] / pictures.shape[2]
+        lines = [line for name in names for line in name.split("\n")]
+        cell = max([cell, *(_CHARACTER * len(line) for line in lines)])
+        height = nrows * height + 0.2 * (1 + max((name.count("\n") for name in names), default=-1)) * (
+            len(names) // ncols or bool(names)
+        )
+        figure, axes = plt.subplots(nrows, ncols, figsize=(cell * ncols, height + 0.1), squeeze=False)
         for i, ax in enumerate(axes.flat):
             ax.axis("off")
+            ax.set_gid(f"column {i % ncols}")  # a column stays together where there is no room for all
             if i < len(pictures):
                 ax.imshow(pictures[i], cmap="gray", vmin=0, vmax=1)
-                ax.set_title("" if titles is None else literal(titles[i]))
+                ax.set_title(literal(names[i]) if i < len(names) else "")
     return figure
 
 

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from dctutor.metrics.external import as_groups
+from dctutor.plots._page import show_as_page
 
 # Ten colours that stay apart under the common colour-vision deficiencies, on white and on dark grey.
 # Source: M. A. Petroff, "Accessible Color Sequences for Data Visualization", arXiv:2107.02270 (2021), table 1.
@@ -20,7 +21,7 @@ COLOURS = (
 MARKERS = ("o", "^", "s", "D")  # the next marker is taken when the colours start again
 MAX_NAMED = len(COLOURS) * len(MARKERS)  # more groups neither have a look of their own nor room for their names
 INK = "#1f2328"
-WIDTH = 6.5  # inches; at 11 points the text stays legible on a phone
+WIDTH = 4.6  # inches; what is written in 10 points or more is then legible on a phone
 
 _INKED: tuple[Any, ...] = ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color")
 _BOOK: dict[str, Any] = {
@@ -47,8 +48,9 @@ def style() -> Iterator[None]:
     """Context in which new figures look like the book's.
 
     Settings of the caller, such as a style sheet, LaTeX or ``image.origin``, do not reach these figures, except the
-    choice of fonts. The background is opaque white and the ink is dark. A page in dark mode then shows a light card,
-    and never dark text on a dark page.
+    choice of fonts. As a picture of its own (``savefig``), such a figure has an opaque white background and dark ink.
+    A notebook shows it in the page's text colour on the page's ground, and on a phone its panels one below the other.
+    There, axes with the same ``gid`` are one panel.
 
     Returns
     -------
@@ -62,7 +64,9 @@ def style() -> Iterator[None]:
         new = set(plt.get_fignums()) - before
         current = plt.gcf().number if new else None
         for number in new:
-            for ax in plt.figure(number).axes:
+            figure = plt.figure(number)
+            show_as_page(figure, INK)
+            for ax in figure.axes:
                 _make_ticks(ax)
         if new:
             plt.figure(current)
