@@ -350,12 +350,15 @@ def _page(payload: dict[str, Any], titles: list[str] | None, groups: str) -> str
         below = "" if titles is None else caption
         canvas = f'<canvas {role} aria-label="{html.escape(summary + help_)}"></canvas>'
         pieces.append(f'<figure class="dct-panel">{title}{canvas}{below}</figure>')
-    notes = ["Grey: the first snapshot."]
+    notes = []
     if any(panel["axes"][0] == "PC 1" for panel in panels):
         notes.append("PC: principal components of the last snapshot.")
     notes.append("Spread: mean squared distance of the codes from their mean, relative to the first snapshot.")
-    if any(acc is not None for panel in panels for acc in panel["acc"]):
-        notes.append("ACC: of the drawn points, each in the cluster of its nearest centre.")
+    scored = [k for panel in panels for k, acc in zip(panel["counts"], panel["acc"], strict=True) if acc is not None]
+    if any(scored):
+        notes.append("ACC: clustering accuracy of the drawn points, each in the cluster of its nearest centre.")
+    if 0 in scored:
+        notes.append("ACC without centres: clustering accuracy by the largest soft assignment.")
     if looking:
         notes.append("Point at a sample, tap it, or use the arrow keys to look at it.")
     n = len(panels)

@@ -170,10 +170,7 @@ document.querySelectorAll(".dct-animation:not([data-started])").forEach(function
   }
 
   function drawNames(panel, page, small, box, spots) {
-    const { context, canvas } = panel, line = small ? 15 : 19;
-    const extent = (axis) => Math.max(...spots.map((spot) => spot[axis])) - Math.min(...spots.map((spot) => spot[axis]));
-    // Names on one dot would hide it, and tell nothing apart.
-    if (spots.length > 1 && Math.max(extent(0), extent(1)) < 12) return;
+    const { context } = panel, line = small ? 15 : 19;
     if (small && !short) return;
     context.font = (small ? "bold 12px " : "bold 14px ") + page.font;
     context.lineJoin = "round";
@@ -181,9 +178,12 @@ document.querySelectorAll(".dct-animation:not([data-started])").forEach(function
     const lift = panel.centers.length ? line - 1 : 0;
     const boxes = data.names.map((name, g) => {
       const half = context.measureText(name).width / 2, edge = half + 6;
-      return { name, half, g, x: Math.max(box.left + edge, Math.min(box.right - edge, spots[g][0])), y: spots[g][1] - lift };
+      const x = Math.max(box.left + edge, Math.min(box.right - edge, spots[g][0])), y = spots[g][1] - lift;
+      return { name, half, g, x, y, before: y };
     }).filter(({ name }) => name);
     spread(boxes, line + 2);
+    // Where groups lie in one place, a stack of names would hide them, and tell nothing apart.
+    if (boxes.some(({ y, before }) => Math.abs(y - before) > 3 * line)) return;
     boxes.forEach(({ name, half, g, x, y }) => {
       context.fillStyle = page.halo;
       context.strokeStyle = shade(g, page.onDark);
@@ -196,10 +196,10 @@ document.querySelectorAll(".dct-animation:not([data-started])").forEach(function
     });
   }
 
-  // Long names find no room in small panels; a legend names the groups there.
+  // In small panels, long names find no room, and others only where groups are apart. A legend names the groups there.
   const short = data.names.every((name) => name.length < 3);
   function drawLegend(page) {
-    const hidden = short || panels.every(({ canvas }) => canvas.clientWidth >= 320);
+    const hidden = !data.names.some(Boolean) || panels.every(({ canvas }) => canvas.clientWidth >= 320);
     const state = hidden ? "" : String(page.onDark);
     if (legend.dataset.state === state) return;
     legend.dataset.state = state;
@@ -308,7 +308,7 @@ document.querySelectorAll(".dct-animation:not([data-started])").forEach(function
     }
     for (let j = 0; panel.top && j < panel.kept; j += 1) {
       const [cluster, share] = [0, 1].map((k) => panel.top[2 * (sample * panel.kept + j) + k]);
-      const number = (share / 1000).toFixed(share === 1000 ? 2 : 3), bar = document.createElement("i");
+      const number = (share / 1000).toFixed(3), bar = document.createElement("i");
       bar.style.width = share / 10 + "%";
       parts.push(element("span", "cluster " + cluster, element("b", number), bar));
       words.push("cluster " + cluster + ": " + number);
@@ -369,12 +369,11 @@ document.querySelectorAll(".dct-animation:not([data-started])").forEach(function
       canvas.addEventListener("pointerdown", follow);
       canvas.addEventListener("pointermove", follow);
       canvas.addEventListener("pointerleave", (event) => event.pointerType === "mouse" && choose(null));
-      canvas.addEventListener("blur", () => choose(null));
+      canvas.addEventListener("blur", () => chosen && chosen.panel === panel && choose(null));
       canvas.addEventListener("keydown", (event) => {
         let next = null;
         if (event.altKey || event.ctrlKey || event.metaKey) return;
-        if (event.key === "Escape" && chosen) choose(null);
-        else if (event.key === "Home" || event.key === "End") next = event.key === "Home" ? 0 : data.n - 1;
+        if (event.key === "Home" || event.key === "End") next = event.key === "Home" ? 0 : data.n - 1;
         else if (event.key in ARROWS) {
           const middle = [canvas.clientWidth / 2, canvas.clientHeight / 2];
           next = chosen && chosen.panel === panel ? neighbour(panel, ARROWS[event.key]) : under(panel, ...middle, Infinity);
@@ -384,6 +383,7 @@ document.querySelectorAll(".dct-animation:not([data-started])").forEach(function
       });
     });
     document.addEventListener("pointerdown", (event) => root.contains(event.target) || choose(null));
+    document.addEventListener("keydown", (event) => event.key === "Escape" && choose(null));
   }
 
   const sizes = new ResizeObserver(draw);
