@@ -305,6 +305,8 @@ def _sprite(images: Any, image_shape: Any, kept: np.ndarray, m: int) -> dict[str
         if len(shape) == 2:
             raise ValueError(f"image_shape: expected (H, W) or (C, H, W) for images of shape {tuple(shape)}, got None")
         image_shape = shape[1:]
+    if not isinstance(image_shape, Sequence) or len(image_shape) not in (2, 3):
+        raise ValueError(f"image_shape: expected (H, W) or (C, H, W), got {image_shape}")
     full = tuple(image_shape) if len(image_shape) == 3 else (1, *image_shape)
     chosen = np.asarray(as_array(images))[kept]
     chosen = chosen[:, None] if len(shape) == 3 and full[0] == 1 else chosen
