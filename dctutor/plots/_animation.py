@@ -2,26 +2,38 @@
 
 import base64
 import html
+import io
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from PIL import Image
+from scipy.spatial.distance import cdist
 
-from dctutor._inputs import check_table
+from dctutor._inputs import as_array, check_table, shape_of
 from dctutor._validation import check_integer, check_number
+from dctutor.metrics import clustering_accuracy
+from dctutor.plots._images import as_pictures
 from dctutor.plots._scatter import projector
 from dctutor.plots._style import COLOURS, MAX_NAMED, as_labels, group_names
 from dctutor.snapshots import Snapshot
 
 _LEVELS = 2**16 - 1
+_THUMBNAIL = 32  # pixels: larger images are made smaller
+_TOP = 3  # clusters of a soft assignment that are shown
 _PAGE = """<!DOCTYPE html>
 <html lang="en">
 <head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark"><title>Embedding over training</title></head>
 <body style="font-family: system-ui, sans-serif">
+<main>
+<h1>Embedding over training</h1>
 {}
+</main>
 </body>
 </html>
 """
@@ -36,7 +48,7 @@ class EmbeddingAnimation:
     html : str
         Fragment of a page, with its style, its script and its data.
     n_snapshots, n_points : int
-        Numbers of snapshots, and of points per snapshot.
+        Numbers of snapshots, the largest of all panels, and of points per snapshot.
     """
 
     html: str = field(repr=False)
@@ -52,29 +64,52 @@ class EmbeddingAnimation:
 
 
 def embedding_animation(
-    snapshots: Sequence[Snapshot],
+    snapshots: Sequence[Snapshot] | Mapping[str, Sequence[Snapshot]],
     labels: np.ndarray | None = None,
     *,
     label_names: Sequence[str] | None = None,
+    images: np.ndarray | None = None,
+    image_shape: tuple[int, ...] | None = None,
+    assignments: np.ndarray | Mapping[str, np.ndarray] | None = None,
     seconds: float = 8.0,
     max_points: int = 1000,
 ) -> EmbeddingAnimation:
-    """Animate an embedding over training.
+    """Animate an embedding over training, or several embeddings side by side.
 
-    All snapshots share one projection. For more than two dimensions, it is the first two principal components of the
-    last snapshot. Between snapshots, points move on straight lines. The animation plays once when it comes into view,
-    unless the reader's system asks for reduced motion. A button and a slider control it.
+    All snapshots of a panel share one projection. For more than two dimensions, it is the first two principal
+    components of the last snapshot. The first snapshot stays visible in grey. Between snapshots, points move on
+    straight lines. The animation rests on the last snapshot. It plays once when it comes into view, unless the
+    reader's system asks for reduced motion. A button and a slider control it, and another button repeats it.
+
+    Under the picture stand two numbers of the snapshot shown. Both are of the drawn points only, and in all dimensions
+    of the embedding:
+
+    - spread: mean squared distance of the codes from their mean, in per cent of that in the first snapshot;
+    - ACC: clustering accuracy when each code belongs to its nearest centre and `labels` are the classes. Snapshots
+      without centres have no ACC, except the last one if there are `assignments`, which then decide.
+
+    With `images` or `assignments`, a reader can look at a single sample: with the pointer, with a finger, or with the
+    arrow keys. Escape leaves it. In several panels, the sample is marked in each of them.
 
     Parameters
     ----------
-    snapshots : sequence
+    snapshots : sequence, or mapping of str to sequence
         A fitted model's ``snapshots_``: objects with ``phase``, ``epoch``, ``embedding`` (m, p) and ``centers``
-        (k, p) or None.
+        (k, p) or None. A mapping gives one panel per entry, with its key as title. The panels show the same m samples
+        and share one slider, the fraction of training; they may differ in p and in their number of snapshots.
     labels : array of shape (m,), optional
         Groups to colour: integers or names, such as ``y[model.snapshot_index_]``. The names of more than 40 groups are
         left out.
     label_names : sequence of str, optional
         ``label_names[label]`` is written in place of the number.
+    images : array of shape (m, H, W), (m, C, H, W) or (m, d), optional
+        The samples, such as ``X[model.snapshot_index_]``: pixels in [0, 1], or from 0 to 255 if the dtype is uint8.
+        They are shown in grey, at most 32 pixels wide and high.
+    image_shape : (C, H, W) or (H, W), optional
+        Shape of one image. Required for flat rows.
+    assignments : array of shape (m, k), optional
+        Final soft assignments in [0, 1], such as ``model.predict_proba(X[model.snapshot_index_])``: rows sum to 1. The
+        three largest are shown for each sample. For several panels, a mapping from their titles.
     seconds : float, default 8
         Length of the animation.
     max_points : int, default 1000
@@ -87,24 +122,43 @@ def embedding_animation(
     Raises
     ------
     TypeError, ValueError
-        If there is no snapshot, a number is not positive, or snapshots or labels differ in shape.
+        If there is no snapshot, a number is not positive, or the arguments differ in shape or in their number of
+        samples.
+
+    Warns
+    -----
+    UserWarning
+        If pixels lie far outside their range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dctutor.plots import embedding_animation
+    >>> from dctutor.snapshots import Snapshot
+    >>> Z = np.random.default_rng(0).normal(size=(100, 2))
+    >>> collapse = [Snapshot("cluster", t, Z * 0.5**t, None) for t in range(5)]
+    >>> embedding_animation(collapse)
+    EmbeddingAnimation(n_snapshots=5, n_points=100)
+    >>> still = [Snapshot("cluster", 0, Z, None)]
+    >>> embedding_animation({"collapses": collapse, "stands still": still})
+    EmbeddingAnimation(n_snapshots=5, n_points=100)
     """
-    if not len(snapshots):
-        raise ValueError("snapshots: expected at least one snapshot, got none")
     seconds = check_number("seconds", seconds, open_at_minimum=True)
     max_points = check_integer("max_points", max_points, minimum=1)
-    clouds = [check_table(f"snapshots[{i}].embedding", s.embedding).astype(float) for i, s in enumerate(snapshots)]
-    m, p = clouds[-1].shape
-    centers = [np.empty((0, p)) if shot.centers is None else np.asarray(shot.centers, float) for shot in snapshots]
-    for i, (cloud, center) in enumerate(zip(clouds, centers, strict=True)):
-        if cloud.shape != (m, p):
-            raise ValueError(
-                f"snapshots[{i}].embedding: expected shape {(m, p)}, as in the last snapshot, got {cloud.shape}"
-            )
-        if center.ndim != 2 or center.shape[1] != p or not np.isfinite(center).all():
-            raise ValueError(
-                f"snapshots[{i}].centers: expected finite numbers of shape (k, {p}), got shape {center.shape}"
-            )
+    several = isinstance(snapshots, Mapping)
+    if isinstance(snapshots, Mapping):
+        if not snapshots:
+            raise ValueError("snapshots: expected at least one panel, got an empty mapping")
+        for title in snapshots:
+            if not isinstance(title, str):
+                raise TypeError(f"snapshots: expected titles that are strings, got {title!r}")
+        runs = {title: _Run.read(f"snapshots[{title!r}]", shots) for title, shots in snapshots.items()}
+    else:
+        runs = {"": _Run.read("snapshots", snapshots)}
+    m = len(next(iter(runs.values())).clouds[0])
+    for run in runs.values():
+        if len(run.clouds[0]) != m:
+            raise ValueError(f"{run.name}: expected {m} samples, as in the first panel, got {len(run.clouds[0])}")
     if labels is not None and np.shape(labels) != (m,):
         raise ValueError(
             f"labels: expected shape ({m},), that of y[model.snapshot_index_], got {tuple(np.shape(labels))}"
@@ -112,44 +166,219 @@ def embedding_animation(
     groups = np.zeros(m, dtype=int) if labels is None else as_labels("labels", labels, m)
     kept = np.unique(np.linspace(0, m - 1, min(m, max_points)).round().astype(int))
     values, members = np.unique(groups[kept], return_inverse=True)
-    names = [] if labels is None else group_names(values, label_names)
-    said = f" Groups: {', '.join(names)}." if names else ""
-    if len(names) > MAX_NAMED:  # without names, groups of one look can be one group
-        said, names, members = f" {len(names)} groups.", [], members % MAX_NAMED
+    classes = [] if labels is None else group_names(values, label_names)
+    many = len(classes) > MAX_NAMED  # without names, groups of one look can be one group
+    names, looks = ([], members % MAX_NAMED) if many else (classes, members)
+    tables = _assignments(assignments, list(runs) if several else None, m)
+    sprite = _sprite(images, image_shape, kept, m)
 
-    pca = projector("snapshots[-1].embedding", clouds[-1])
-    counts = [len(center) for center in centers]
-    flat = np.concatenate([*(cloud[kept] for cloud in clouds), *centers])
+    known = None if labels is None else members
+    panels = [_panel(run, kept, known, tables.get(title)) for title, run in runs.items()]
+    payload: dict[str, Any] = {
+        "panels": panels,
+        "n": len(kept),
+        "groups": looks.tolist(),
+        "names": names,
+        "colours": COLOURS,
+        "seconds": seconds,
+        "sprite": sprite,
+    }
+    if sprite or tables:  # there is a sample to look at
+        payload["classes"] = classes
+        payload["classOf"] = members.tolist() if many else None
+    said = f" Groups: {', '.join(names)}." if names else f" {len(classes)} groups." if many else ""
+    return EmbeddingAnimation(
+        _page(payload, list(runs) if several else None, said),
+        n_snapshots=max(len(run.clouds) for run in runs.values()),
+        n_points=len(kept),
+    )
+
+
+@dataclass(frozen=True)
+class _Run:
+    """Checked snapshots of one panel: the argument's name, then one entry per snapshot."""
+
+    name: str
+    frames: list[str]
+    clouds: list[np.ndarray]
+    centers: list[np.ndarray]
+
+    @classmethod
+    def read(cls, name: str, snapshots: Sequence[Snapshot]) -> "_Run":
+        if not len(snapshots):
+            raise ValueError(f"{name}: expected at least one snapshot, got none")
+        clouds = [
+            check_table(f"{name}[{i}].embedding", shot.embedding).astype(float) for i, shot in enumerate(snapshots)
+        ]
+        m, p = clouds[-1].shape
+        centers = [np.empty((0, p)) if shot.centers is None else np.asarray(shot.centers, float) for shot in snapshots]
+        for i, (cloud, center) in enumerate(zip(clouds, centers, strict=True)):
+            if cloud.shape != (m, p):
+                raise ValueError(
+                    f"{name}[{i}].embedding: expected shape {(m, p)}, as in the last snapshot, got {cloud.shape}"
+                )
+            if center.ndim != 2 or center.shape[1] != p or not np.isfinite(center).all():
+                raise ValueError(
+                    f"{name}[{i}].centers: expected finite numbers of shape (k, {p}), got shape {center.shape}"
+                )
+        return cls(name, [f"{shot.phase}, epoch {shot.epoch}" for shot in snapshots], clouds, centers)
+
+
+def _assignments(value: Any, titles: list[str] | None, m: int) -> dict[str, np.ndarray]:
+    """Return the checked soft assignments of each panel that has some; `titles` are None for a single panel."""
+    if value is None:
+        return {}
+    if titles is None:
+        tables = {"": ("assignments", value)}
+    elif not isinstance(value, Mapping):
+        raise TypeError(f"assignments: expected a mapping from titles of panels, got {type(value).__name__}")
+    elif not set(value) <= set(titles):
+        raise ValueError(f"assignments: expected titles among {titles}, got {list(value)}")
+    else:
+        tables = {title: (f"assignments[{title!r}]", table) for title, table in value.items()}
+    return {title: _soft(name, table, m) for title, (name, table) in tables.items()}
+
+
+def _soft(name: str, value: Any, m: int) -> np.ndarray:
+    table = check_table(name, value).astype(float)
+    if len(table) != m:
+        raise ValueError(f"{name}: expected {m} rows, one per sample, got shape {table.shape}")
+    sums = table.sum(axis=1)
+    wrong = np.flatnonzero((table.min(axis=1) < 0) | (np.abs(sums - 1) > 1e-3))
+    if len(wrong):
+        raise ValueError(
+            f"{name}: expected rows of numbers in [0, 1] that sum to 1, got row {wrong[0]} with "
+            f"minimum {table[wrong[0]].min():.3g} and sum {sums[wrong[0]]:.3g}"
+        )
+    return table
+
+
+def _panel(run: _Run, kept: np.ndarray, classes: np.ndarray | None, soft: np.ndarray | None) -> dict[str, Any]:
+    """Return what the script draws in one panel."""
+    clouds = [cloud[kept] for cloud in run.clouds]
+    pca = projector(f"{run.name}[-1].embedding", run.clouds[-1])
+    flat = np.concatenate([*clouds, *run.centers])
     flat = flat if pca is None else pca.transform(flat)
     origin = flat.min(axis=0)
     step = float((flat - origin).max() / _LEVELS) or 1.0  # one step for both axes keeps the shape of the cloud
     integers = ((flat - origin) / step).round().astype("<u2")
     n_moving = len(clouds) * len(kept)
-    payload = {
-        "frames": [f"{shot.phase}, epoch {shot.epoch}" for shot in snapshots],
-        "n": len(kept),
+    spreads = [float(cloud.var(axis=0).sum()) for cloud in clouds]
+    acc: list[float | None] = [None] * len(clouds)
+    if classes is not None:
+        for t, (cloud, centers) in enumerate(zip(clouds, run.centers, strict=True)):
+            if len(centers):
+                acc[t] = round(clustering_accuracy(classes, cdist(cloud, centers).argmin(axis=1)), 4)
+        if acc[-1] is None and soft is not None:
+            acc[-1] = round(clustering_accuracy(classes, soft[kept].argmax(axis=1)), 4)
+    axis = "Dimension" if pca is None else "PC"
+    panel: dict[str, Any] = {
+        "frames": run.frames,
         "points": _pack(integers[:n_moving]),
         "centers": _pack(integers[n_moving:]),
-        "counts": counts,
+        "counts": [len(centers) for centers in run.centers],
         "extent": integers.max(axis=0).tolist(),
         "origin": origin.tolist(),
         "step": step,
-        "groups": members.tolist(),
-        "names": names,
-        "colours": COLOURS,
-        "seconds": seconds,
+        "axes": [f"{axis} 1", f"{axis} 2"],
+        "spread": [float(f"{100 * spread / spreads[0]:.4g}") if spreads[0] > 0 else None for spread in spreads],
+        "acc": acc,
     }
-    first, last = payload["frames"][0], payload["frames"][-1]
-    summary = f"Scatter plot of {len(kept)} embedded samples that move over {len(clouds)} snapshots of the training"
-    summary += f", from {first} to {last}.{said}"
-    note = "Axes: the dimensions of the embedding." if pca is None else "Axes: PC 1 and PC 2 of the last snapshot."
+    if soft is not None:
+        order = np.argsort(-soft[kept], axis=1, kind="stable")[:, :_TOP]
+        thousandths = (1000 * np.take_along_axis(soft[kept], order, axis=1)).round()
+        panel["kept"] = order.shape[1]
+        panel["top"] = _pack(np.stack([order, thousandths], axis=2).astype("<u2"))
+    return panel
+
+
+def _sprite(images: Any, image_shape: Any, kept: np.ndarray, m: int) -> dict[str, Any] | None:
+    """Put the images of the drawn points into one picture, row by row."""
+    if images is None:
+        if image_shape is not None:
+            raise ValueError(f"image_shape: expected None without images, got {image_shape}")
+        return None
+    shape = shape_of(images)
+    if len(shape) not in (2, 3, 4) or shape[0] != m:
+        raise ValueError(f"images: expected shape ({m}, H, W), ({m}, C, H, W) or ({m}, d), got shape {tuple(shape)}")
+    if image_shape is None:
+        if len(shape) == 2:
+            raise ValueError(f"image_shape: expected (H, W) or (C, H, W) for images of shape {tuple(shape)}, got None")
+        image_shape = shape[1:]
+    if not isinstance(image_shape, Sequence) or len(image_shape) not in (2, 3):
+        raise ValueError(f"image_shape: expected (H, W) or (C, H, W), got {image_shape}")
+    full = tuple(image_shape) if len(image_shape) == 3 else (1, *image_shape)
+    chosen = np.asarray(as_array(images))[kept]
+    chosen = chosen[:, None] if len(shape) == 3 and full[0] == 1 else chosen
+    pictures = as_pictures("images", chosen, full, stacklevel=4)
+    small = [Image.fromarray((255 * picture).round().astype(np.uint8)).convert("L") for picture in pictures]
+    for thumbnail in small:
+        thumbnail.thumbnail((_THUMBNAIL, _THUMBNAIL))
+    width, height = small[0].size
+    columns = int(np.ceil(np.sqrt(len(small))))
+    sheet = Image.new("L", (columns * width, -(-len(small) // columns) * height))
+    for i, thumbnail in enumerate(small):
+        sheet.paste(thumbnail, (i % columns * width, i // columns * height))
+    file = io.BytesIO()
+    sheet.save(file, "PNG", optimize=True)
+    source = "data:image/png;base64," + base64.b64encode(file.getvalue()).decode("ascii")
+    return {"source": source, "width": width, "height": height, "columns": columns}
+
+
+def _page(payload: dict[str, Any], titles: list[str] | None, groups: str) -> str:
+    """Fill the template; `titles` are None for a single panel."""
+    panels = payload["panels"]
+    looking = payload["sprite"] is not None or "classes" in payload
+    # An application gets the arrow keys, which screen readers otherwise keep for themselves.
+    role = 'role="application" tabindex="0"' if looking else 'role="img"'
+    help_ = " Arrow keys move from sample to sample, Escape leaves." if looking else ""
+    caption = '<p class="dct-caption"></p>'
+    pieces, summaries = [], []
+    for i, panel in enumerate(panels):
+        first, last = panel["frames"][0], panel["frames"][-1]
+        summary = (
+            f"Scatter plot of {payload['n']} embedded samples that move over {len(panel['frames'])} snapshots of the"
+        )
+        summary += f" training, from {first} to {last}. Axes: {' and '.join(panel['axes'])}.{groups}"
+        numbers = [
+            f"spread {panel['spread'][-1]:.3g} % of the start" if panel["spread"][-1] is not None else "",
+            f"ACC {panel['acc'][-1]:.3f}" if panel["acc"][-1] is not None else "",
+        ]
+        if any(numbers):
+            summary += f" At the end: {', '.join(filter(None, numbers))}."
+        summary = summary if titles is None else f"{titles[i]}. {summary}"
+        summaries.append(summary)
+        title = "" if titles is None else f"<figcaption>{html.escape(titles[i])}</figcaption>"
+        below = "" if titles is None else caption
+        canvas = f'<canvas {role} aria-label="{html.escape(summary + help_)}"></canvas>'
+        pieces.append(f'<figure class="dct-panel">{title}{canvas}{below}</figure>')
+    notes = []
+    if any(panel["axes"][0] == "PC 1" for panel in panels):
+        notes.append("PC: principal components of the last snapshot.")
+    notes.append("Spread: mean squared distance of the codes from their mean, relative to the first snapshot.")
+    scored = [k for panel in panels for k, acc in zip(panel["counts"], panel["acc"], strict=True) if acc is not None]
+    if any(scored):
+        notes.append("ACC: clustering accuracy of the drawn points, each in the cluster of its nearest centre.")
+    if 0 in scored:
+        notes.append("ACC without centres: clustering accuracy by the largest soft assignment.")
+    if looking:
+        notes.append("Point at a sample, tap it, or use the arrow keys to look at it.")
+    n = len(panels)
+    values = {
+        "KIND": "dct-animation" if titles is None else "dct-animation dct-several",
+        "PAYLOAD": html.escape(json.dumps(payload, separators=(",", ":"))),
+        "COLUMNS": str(n if n < 4 else 2 if n == 4 else 3),
+        "PANELS": "\n".join(pieces),
+        "LAST": str(max(len(panel["frames"]) for panel in panels) - 1),
+        "SLIDER": "Snapshot of the training" if titles is None else "Fraction of the training",
+        "CAPTION": caption if titles is None else "",
+        "NOTE": " ".join(notes),
+        "SUMMARY": html.escape(" ".join(summaries)),
+        "SCRIPT": Path(__file__).with_name("animation.js").read_text(encoding="utf-8"),
+    }
     template = Path(__file__).with_name("animation.html").read_text(encoding="utf-8")
-    # The data go in last, so that nothing inside them is taken for a placeholder.
-    page = template.replace("@LAST@", str(len(clouds) - 1)).replace("@NOTE@", note)
-    before, after = page.split("@PAYLOAD@")
-    before, after = (part.replace("@SUMMARY@", html.escape(summary)) for part in (before, after))
-    data = html.escape(json.dumps(payload, separators=(",", ":")))
-    return EmbeddingAnimation(before + data + after, n_snapshots=len(clouds), n_points=len(kept))
+    # One pass, so that nothing inside the values is taken for a placeholder.
+    return re.sub("@([A-Z]+)@", lambda found: values[found[1]], template)
 
 
 def _pack(integers: np.ndarray) -> str:

@@ -48,7 +48,7 @@ def prototypes(
     UserWarning
         If values lie far outside the range of pixels.
     """
-    pictures = _pictures("images", images, image_shape)
+    pictures = as_pictures("images", images, image_shape)
     ncols = min(check_integer("ncols", ncols, minimum=1), len(pictures))
     nrows = -(-len(pictures) // ncols)
     names = [] if titles is None else [str(title) for title in titles]
@@ -100,7 +100,7 @@ def image_rows(rows: Mapping[str, np.ndarray], image_shape: tuple[int, ...]) -> 
     """
     pictures = {}
     for name, images in rows.items():
-        pictures[name] = _pictures(f"rows[{name!r}]", images, image_shape)
+        pictures[name] = as_pictures(f"rows[{name!r}]", images, image_shape)
     lengths = {name: len(images) for name, images in pictures.items()}
     if len(set(lengths.values())) != 1:
         raise ValueError(f"rows: expected one or more rows with equal numbers of images, got {lengths}")
@@ -120,8 +120,8 @@ def image_rows(rows: Mapping[str, np.ndarray], image_shape: tuple[int, ...]) -> 
     return figure
 
 
-def _pictures(name: str, images: Any, image_shape: tuple[int, ...]) -> np.ndarray:
-    """Turn (k, d) or (k, C, H, W) into (k, H, W) or (k, H, W, 3) in [0, 1]."""
+def as_pictures(name: str, images: Any, image_shape: tuple[int, ...], *, stacklevel: int = 3) -> np.ndarray:
+    """Turn (k, d) or (k, C, H, W) into (k, H, W) or (k, H, W, 3) in [0, 1]; a warning points `stacklevel` calls up."""
     if image_shape is None or len(image_shape) != 3 or image_shape[0] not in (1, 3):
         raise ValueError(f"image_shape: expected (C, H, W) with 1 or 3 channels, got {image_shape}")
     try:
@@ -143,7 +143,7 @@ def _pictures(name: str, images: Any, image_shape: tuple[int, ...]) -> np.ndarra
             f"{name}: expected pixels in [0, 1], or from 0 to 255 in uint8, got {array.dtype} values from "
             f"{np.nanmin(array):.3g} to {np.nanmax(array):.3g}. They are clipped to [0, 1]. If they go from 0 to 255, "
             "divide them by 255; shift and scale values of another unit to [0, 1].",
-            stacklevel=3,
+            stacklevel=stacklevel,
         )
     array = array.astype(float).reshape(-1, *image_shape).clip(0, 1)
     return array[:, 0] if image_shape[0] == 1 else np.moveaxis(array, 1, -1)
