@@ -348,10 +348,10 @@ def _page(payload: dict[str, Any], titles: list[str] | None, groups: str) -> str
             summary += f" At the end: {', '.join(filter(None, numbers))}."
         summary = summary if titles is None else f"{titles[i]}. {summary}"
         summaries.append(summary)
-        title = "" if titles is None else f"<figcaption>{html.escape(titles[i])}</figcaption>"
+        title = "" if titles is None else f'<div class="dct-title">{html.escape(titles[i])}</div>'
         below = "" if titles is None else caption
         canvas = f'<canvas {role} aria-label="{html.escape(summary + help_)}"></canvas>'
-        pieces.append(f'<figure class="dct-panel">{title}{canvas}{below}</figure>')
+        pieces.append(f'<div class="dct-panel">{title}{canvas}{below}</div>')
     notes = []
     if any(panel["axes"][0] == "PC 1" for panel in panels):
         notes.append("PC: principal components of the last snapshot.")

@@ -53,6 +53,15 @@ document.querySelectorAll(".dct-animation:not([data-started])").forEach(function
     return onDark ? "rgb(" + parts.map((value) => Math.round(0.75 * value + 64)).join() + ")" : colour;
   }
 
+  // What lies behind the animation: a notebook's output may have a ground of its own.
+  function ground(onDark) {
+    for (let element = root; element; element = element.parentElement) {
+      const colour = getComputedStyle(element).backgroundColor;
+      if (!/^transparent$|, 0\)$|\/ 0\)$/.test(colour)) return colour;
+    }
+    return onDark ? "#16181c" : "#fff";
+  }
+
   // The page's own look, read anew in each drawing: a reader may switch between light and dark.
   function look() {
     const style = getComputedStyle(root), ink = (style.color.match(/[\d.]+/g) || [0, 0, 0]).map(Number);
@@ -62,7 +71,7 @@ document.querySelectorAll(".dct-animation:not([data-started])").forEach(function
       ink: style.color,
       font: style.fontFamily,
       halo: onDark ? "rgba(20, 20, 20, 0.8)" : "rgba(255, 255, 255, 0.85)",
-      ghost: onDark ? "rgb(74, 77, 82)" : "rgb(208, 210, 213)",
+      ground: ground(onDark),
     };
   }
 
@@ -127,7 +136,8 @@ document.querySelectorAll(".dct-animation:not([data-started])").forEach(function
     // The start stays as a shadow, so that a later picture shows its size: a collapsed run is a dot in it.
     if (panel.last > 0) {
       context.beginPath();
-      context.fillStyle = page.ghost;
+      context.fillStyle = page.ink;
+      context.globalAlpha = page.onDark ? 0.28 : 0.2;
       for (let i = 0; i < data.n; i += 1) {
         const start = pair(points, i);
         outline(context, 0, ...place(start, start), radius + 0.5);
@@ -236,6 +246,8 @@ document.querySelectorAll(".dct-animation:not([data-started])").forEach(function
   function draw() {
     const page = look();
     root.toggleAttribute("data-dark", page.onDark);
+    root.style.setProperty("--dct-ground", page.ground);
+    root.style.setProperty("--dct-ink", page.ink);
     drawLegend(page);
     panels.forEach((panel) => drawPanel(panel, page));
     const said = panels.map(say), value = String(Math.round(position * steps));

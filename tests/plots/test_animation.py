@@ -228,7 +228,7 @@ def test_panels_have_their_own_numbers_and_one_set_of_groups():
         alone = only_panel(plots.embedding_animation(shots, y))
         assert {key: panel[key] for key in alone if key != "acc"} == {k: v for k, v in alone.items() if k != "acc"}
     assert "top" in data["panels"][1] and "top" not in data["panels"][0]
-    assert animation.html.count("<canvas") == 2 and "<figcaption>long &lt;run&gt;</figcaption>" in animation.html
+    assert animation.html.count("<canvas") == 2 and '<div class="dct-title">long &lt;run&gt;</div>' in animation.html
     assert repr(animation) == "EmbeddingAnimation(n_snapshots=5, n_points=50)"
     assert animation.html.count('type="range"') == 1
 
