@@ -38,7 +38,11 @@ def package_files():
 
 def test_wheel_holds_the_package_and_nothing_else(wheel_names):
     assert {name for name in wheel_names if not name.partition("/")[0].endswith(".dist-info")} == package_files()
-    assert {"dctutor/plots/animation.html", "dctutor/datasets/samples/LICENSES.md"} <= wheel_names
+    assert {
+        "dctutor/plots/animation.html",
+        "dctutor/plots/animation.js",
+        "dctutor/datasets/samples/LICENSES.md",
+    } <= wheel_names
     samples = {name for name in wheel_names if name.startswith("dctutor/datasets/samples/")}
     assert any("mnist" in name for name in samples) and any("fashion" in name for name in samples)
     assert not any("test" in name for name in wheel_names)

@@ -145,16 +145,24 @@ document.querySelectorAll(".dct-animation:not([data-started])").forEach(function
       context.fill();
     }
 
+    for (let i = 0; i < data.n; i += 1) {
+      panel.spots.set(place(pair(points, from * data.n + i), pair(points, to * data.n + i)), 2 * i);
+    }
+    const cloud = (rows, shape, more) => {
+      context.beginPath();
+      rows.forEach((i) => outline(context, shape, panel.spots[2 * i], panel.spots[2 * i + 1], radius + more));
+      context.fill();
+    };
+    // A rim of ink around the whole cloud, so that a dot of pale points is seen as well as a large cloud.
+    [[page.ink, page.onDark ? 0.7 : 0.5, 1], [page.ground, 1, 0.2]].forEach(([colour, alpha, more]) => {
+      context.fillStyle = colour;
+      context.globalAlpha = alpha;
+      members.forEach((rows, g) => cloud(rows, shapeOf(g), more));
+    });
     context.globalAlpha = page.onDark ? 0.85 : 0.7;
     members.forEach((rows, g) => {
-      context.beginPath();
       context.fillStyle = shade(g, page.onDark);
-      rows.forEach((i) => {
-        const spot = place(pair(points, from * data.n + i), pair(points, to * data.n + i));
-        panel.spots.set(spot, 2 * i);
-        outline(context, shapeOf(g), spot[0], spot[1], radius);
-      });
-      context.fill();
+      cloud(rows, shapeOf(g), 0);
     });
     context.globalAlpha = 1;
 
