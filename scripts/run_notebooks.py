@@ -7,6 +7,8 @@ from pathlib import Path
 import nbformat
 import papermill
 
+from dctutor.plots import described
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -28,6 +30,11 @@ def store(path: Path) -> float:
         if cell.cell_type == "code":
             # Progress bars: thousands of lines that say nothing once training is over.
             cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
+            # The page writes the text alternative beside a PNG itself; in a figure that is HTML, it stands inside.
+            alt = cell.metadata.get("mystnb", {}).get("image", {}).get("alt")
+            for data in (output.get("data", {}) for output in cell.outputs if alt):
+                if "text/html" in data:
+                    data["text/html"] = described(data["text/html"], alt)
     nbformat.write(notebook, path)
     return seconds
 

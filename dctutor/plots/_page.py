@@ -1,5 +1,6 @@
 """Figures as pieces of a page: vectors in the page's own text colour, whose panels stack on a phone."""
 
+import functools
 import hashlib
 import html
 import io
@@ -16,10 +17,12 @@ from matplotlib.backends.backend_svg import RendererSVG
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
+from matplotlib.layout_engine import LayoutEngine
 from matplotlib.transforms import Bbox
 
 CLASS = "dct-figure"
 _PHONE = 336  # CSS pixels: the narrowest column of a page that is 390 pixels wide
+_DESKTOP = 740  # CSS pixels: the column of a page that is 1280 pixels wide
 _LEGIBLE = 10  # CSS pixels: the smallest text on a phone
 _LARGEST = 1.5  # CSS pixels per point: beyond this the text is larger than the page's
 _GAP = 6  # CSS pixels between panels
@@ -38,14 +41,15 @@ for _variable in (
 
 def show_as_page(figure: Figure, ink: str) -> None:
     """Make IPython show `figure` by `figure_html`; `ink` is its colour of text. Nothing else changes."""
+    # Not a local function: figures can be pickled.
+    figure._ipython_display_ = functools.partial(_display, figure, ink)  # type: ignore[attr-defined]
 
-    def display() -> None:
-        from IPython.display import display  # only IPython calls this
 
-        described = description(figure)
-        display({"text/html": figure_html(figure, described, ink=ink), "text/plain": described}, raw=True)
+def _display(figure: Figure, ink: str) -> None:
+    from IPython.display import display  # only IPython calls this
 
-    figure._ipython_display_ = display  # type: ignore[attr-defined]
+    said = description(figure)
+    display({"text/html": figure_html(figure, said, ink=ink), "text/plain": said}, raw=True)
 
 
 def description(figure: Figure) -> str:
@@ -81,23 +85,20 @@ def figure_html(figure: Figure, alt: str, *, ink: str) -> str:
     -------
     str
     """
-    size = figure.get_size_inches().copy()
-    with _ready(figure):
-        panels, boxes = _laid_out(figure)
+    with _ready(figure) as engine:
+        panels, boxes = _laid_out(figure, engine)
         smallest = min(_sizes(figure), default=_LEGIBLE)
         widest = _PHONE * smallest / _LEGIBLE
         for _ in range(3):  # margins keep their size, so that one step does not reach the aim
             width = max(box.width for box in boxes)
             if width <= widest:
                 break
-            figure.set_size_inches(*size * (figure.get_size_inches()[0] / size[0]) * 0.99 * widest / width)
-            panels, boxes = _laid_out(figure)
+            figure.set_size_inches(*(0.99 * widest / width * figure.get_size_inches()).tolist())
+            panels, boxes = _laid_out(figure, engine)
         columns = max(sum(box.y0 == other.y0 for other in boxes) for box in boxes)
         drawn = [_svg(figure, panel, box, ink) for panel, box in zip(panels, boxes, strict=True)]
-        if not np.array_equal(size, figure.get_size_inches()):
-            figure.set_size_inches(size)
     width = max(box.width for box in boxes)
-    narrowest = min(np.ceil(width * _LEGIBLE / smallest), _PHONE)
+    narrowest = _even(columns, min(np.ceil(width * _LEGIBLE / smallest), _PHONE))
     spaced = (columns - 1) * _GAP
     track = f"max(min(100%,{narrowest:.0f}px),calc((100% - {spaced}px)/{columns}))" if columns > 1 else "0"
     repeated = "auto-fit" if columns > 1 else "1"
@@ -107,15 +108,38 @@ def figure_html(figure: Figure, alt: str, *, ink: str) -> str:
     return "\n".join([head, *drawn, "</div>\n</div>"])
 
 
+def _even(columns: int, narrowest: float) -> float:
+    """Return the smallest width of a panel, larger if the rows on a phone are then equally long."""
+    side_by_side = max(int((_PHONE + _GAP) // (narrowest + _GAP)), 1)
+    rows = -(-columns // side_by_side)
+    larger = (_PHONE + _GAP) // -(-columns // rows) - _GAP
+    return larger if columns * (larger + _GAP) <= _DESKTOP else narrowest
+
+
 def described(page: str, alt: str) -> str:
-    """Give `page`, from `figure_html`, another text alternative."""
+    """Give the figures in a notebook's output another text alternative.
+
+    Parameters
+    ----------
+    page : str
+        HTML of the output of a cell. Without a figure of `dctutor.plots`, it stays as it is.
+    alt : str
+        What the figure shows, for those who do not see it.
+
+    Returns
+    -------
+    str
+    """
     begin = re.escape(f'<div class="{CLASS}">\n<div role="img" aria-label="')
     return re.sub(begin + '[^"]*', lambda found: found[0][: found[0].rindex('"') + 1] + html.escape(alt), page)
 
 
 @contextmanager
-def _ready(figure: Figure) -> Iterator[None]:
-    """Context in which points are units, layouts stand still after `_laid_out`, and large drawings are images."""
+def _ready(figure: Figure) -> Iterator[LayoutEngine | None]:
+    """Context in which points are units and large drawings are images; at its end, `figure` is as before.
+
+    Gives the engine of the layout, as `_laid_out` stops it.
+    """
     engine, dpi = figure.get_layout_engine(), figure.dpi
     with ExitStack() as stack:
         shapes = {
@@ -132,19 +156,21 @@ def _ready(figure: Figure) -> Iterator[None]:
             if image.get_interpolation() in ("auto", "antialiased") and np.prod(image.get_size()) < 50_000:
                 stack.callback(image.set_interpolation, image.get_interpolation())
                 image.set_interpolation("none")  # the browser enlarges the pixels; they stay as few as they are
-        stack.callback(figure.set_layout_engine, engine)
+        stack.callback(figure.set_size_inches, *figure.get_size_inches())
+        if engine is not None:  # None would mean "as the settings say"
+            stack.callback(figure.set_layout_engine, engine)
         stack.callback(setattr, figure, "dpi", dpi)
         figure.dpi = 72
-        figure._dct_engine = engine  # type: ignore[attr-defined]
-        stack.callback(delattr, figure, "_dct_engine")
-        yield
+        yield engine
 
 
-def _laid_out(figure: Figure) -> tuple[list[list[Axes]], list[Bbox]]:
+def _laid_out(figure: Figure, engine: LayoutEngine | None) -> tuple[list[list[Axes]], list[Bbox]]:
     """Settle the layout, and return the panels and their boxes in points; panels of a row share its height."""
-    figure.set_layout_engine(figure._dct_engine)  # type: ignore[attr-defined]
+    if engine is not None:
+        figure.set_layout_engine(engine)
     figure.draw_without_rendering()
-    figure.set_layout_engine("none")
+    if engine is not None:
+        figure.set_layout_engine("none")
     renderer = figure.canvas.get_renderer() if hasattr(figure.canvas, "get_renderer") else None
     panels = _panels(figure)
     whole = figure.get_tightbbox(renderer)

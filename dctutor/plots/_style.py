@@ -75,7 +75,9 @@ def style() -> Iterator[None]:
 def _make_ticks(ax: Axes) -> None:
     """Make the first ticks of `ax` under the settings in force; Matplotlib would make them in the first drawing."""
     for axis in (ax.xaxis, ax.yaxis):
-        _ = axis.majorTicks, axis.minorTicks  # made when first read; later ticks are like them
+        ticks, _ = axis.majorTicks, axis.minorTicks  # made when first read; later ticks are like them
+        if ticks:  # the size also decides how many ticks there is room for; it would be read from the settings
+            axis.set_tick_params(labelsize=ticks[0].label1.get_fontsize())
 
 
 @contextmanager

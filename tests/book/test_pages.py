@@ -106,6 +106,10 @@ def test_images_have_alternative_text(visit: Visit) -> None:
     alternatives = visit.page.eval_on_selector_all("article img", "all => all.map(i => [i.src.slice(0, 80), i.alt])")
     # Where a figure has no text, Sphinx puts its file name.
     assert [source for source, alt in alternatives if not alt.strip() or alt.endswith((".png", ".svg", ".jpg"))] == []
+    figures = visit.page.eval_on_selector_all(
+        "article .dct-figure", "all => all.map(f => f.querySelector(':scope > [role=img]')?.ariaLabel ?? '')"
+    )
+    assert all(map(str.strip, figures))
 
 
 @pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desktop"])

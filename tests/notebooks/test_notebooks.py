@@ -3,6 +3,7 @@
 nbval, called by ``make test``, runs the same notebooks under their default profile and compares marked outputs.
 """
 
+import html
 import re
 from pathlib import Path
 
@@ -65,11 +66,23 @@ def test_code_cells_are_short(chapter):
             assert max(map(len, cell.source.splitlines())) <= 88, cell.source
 
 
+def pictures_of(cell):
+    """HTML of the figures in the outputs of a cell; for those that are stored as PNG, the empty string."""
+    for data in (out.get("data", {}) for out in cell.get("outputs", [])):
+        if "image/png" in data:
+            yield ""
+        elif 'class="dct-figure"' in data.get("text/html", ""):
+            yield data["text/html"]
+
+
 def test_every_stored_picture_has_a_text(chapter):
     for cell in nbformat.read(chapter, as_version=4).cells:
-        pictures = [out for out in cell.get("outputs", []) if "image/png" in out.get("data", {})]
-        if pictures:
-            assert cell.metadata.get("mystnb", {}).get("image", {}).get("alt"), cell.source
+        for picture in pictures_of(cell):
+            alt = cell.metadata.get("mystnb", {}).get("image", {}).get("alt")
+            assert alt, cell.source
+            if picture:
+                named = f'role="img" aria-label="{html.escape(alt)}"'
+                assert picture.count(named) == picture.count('role="img"') == picture.count('class="dct-figure"')
 
 
 def test_has_the_parts_of_a_chapter(chapter):
