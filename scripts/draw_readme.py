@@ -1,4 +1,4 @@
-"""Draw the README's picture from a fit: ``python scripts/draw_readme.py``, a minute.
+"""Draw the README's picture from a fit: ``python scripts/draw_readme.py``, two minutes.
 
 Digits stand where t-SNE puts their pixels, and where it puts their codes after DEC; each has the colour of its cluster.
 """
@@ -39,7 +39,7 @@ def scatter(ax: Axes, points: np.ndarray, images: np.ndarray, cluster: np.ndarra
 
 def main() -> None:
     data = load_dataset("mnist-5k")
-    dec = DEC(10, autoencoder=load_pretrained("mnist"), random_state=0).fit(data.X)
+    dec = DEC(10, autoencoder=load_pretrained("mnist"), epochs=10, random_state=0).fit(data.X)
     kmeans = KMeans(10, n_init=20, random_state=0).fit(data.X)
     chosen = np.random.default_rng(0).permutation(len(data.y))[:SHOWN]
     panels = {"k-means on pixels": (data.X, kmeans.labels_), "DEC": (dec.transform(data.X), dec.labels_)}
