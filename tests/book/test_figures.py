@@ -1,9 +1,12 @@
 """Figures on a page: text and colours on a phone and in the dark, and enlarging. No book is built."""
 
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pydata_sphinx_theme
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from book_pages import DESKTOP, PHONE, ROOT
@@ -18,10 +21,11 @@ html {{ --pst-color-background: #fff; --pst-color-text-base: #222832; --pst-colo
 html[data-theme=dark] {{ --pst-color-background: #14181e; --pst-color-text-base: #ced6dd; }}
 body {{ margin: 0 auto; padding: 0 27px; max-width: 746px; font-family: sans-serif;
   background: var(--pst-color-background); color: var(--pst-color-text-base); }}
-{css}</style></head><body><main class="bd-article"><h1>Figures</h1>{figures}
+{css}</style></head><body><main class="bd-content bd-article"><h1>Figures</h1>{figures}
 <div class="cell_output"><img alt="A grey square." width="300" height="200" src="{png}"></div>
 <div class="pst-scrollable-table-container" tabindex="0" style="overflow-x: auto"><table><tr>{cells}</tr></table></div>
 </main><script>{js}</script></body></html>"""
+THEME = Path(pydata_sphinx_theme.__file__).parent / "theme/pydata_sphinx_theme/static/styles/pydata-sphinx-theme.css"
 PNG = "data:image/gif;base64,R0lGODlhAQABAIAAAICAgAAAACwAAAAAAQABAAACAkQBADs="
 
 
@@ -56,12 +60,14 @@ def figures() -> dict[str, plt.Figure]:
 def source() -> str:
     plt.switch_backend("Agg")
     pieces = [
-        f'<div class="cell_output" id="{name}">{figure_html(figure, f"This is {name}.", ink="#1f2328")}</div>'
+        f'<div class="cell_output" id="{name}"><div class="output text_html">\n'
+        f"{figure_html(figure, f'This is {name}.', ink='#1f2328')}</div></div>"
         for name, figure in figures().items()
     ]
     plt.close("all")
     static = ROOT / "book" / "_static"
     css, js = ((static / name).read_text(encoding="utf-8") for name in ("custom.css", "figures.js"))
+    css = "".join(re.findall(r"[^{}]*cell_output[^{}]*\{[^{}]*\}", THEME.read_text(encoding="utf-8"))) + css
     cells = "".join(f"<td>a long cell {i}</td>" for i in range(40))
     return PAGE.format(css=css, js=js, figures="".join(pieces), png=PNG, cells=cells)
 
@@ -109,7 +115,8 @@ def test_colours_follow_the_theme(page: Page, theme: str, text: tuple, ground: t
         assert page.eval_on_selector_all(f"#{name} text", fills) == [f"rgb{text}"]
     assert f"rgb{ground}" in page.eval_on_selector_all("#embedding path", fills)  # the frames of the names
     behind = page.eval_on_selector_all(
-        ".dct-figure, .dct-figure *", "all => [...new Set(all.map(part => getComputedStyle(part).backgroundColor))]"
+        ".text_html, .text_html *",
+        "all => [...new Set(all.map(part => getComputedStyle(part).backgroundColor))]",
     )
     assert set(behind) == {"rgba(0, 0, 0, 0)", f"rgb{ground}"}  # the latter are the buttons
     assert Axe().run(page).violations_count == 0
@@ -119,7 +126,7 @@ IS_OPEN = "() => document.querySelector('dialog')?.open ?? false"
 
 
 @pytest.mark.parametrize("way", ["mouse", "touch", "keyboard"])
-@pytest.mark.parametrize("figure", ["#curves > .dct-figure", ".cell_output > .dc-picture"])
+@pytest.mark.parametrize("figure", ["#curves .dct-figure", ".cell_output > .dc-picture"])
 def test_figures_are_enlarged(page: Page, figure: str, way: str) -> None:
     drawn = page.locator(f"{figure} > :is([role=img], img)")
     button = page.locator(f"{figure} > button")
