@@ -17,7 +17,7 @@ def available_pretrained() -> tuple[str, ...]:
     --------
     >>> from dctutor.architectures import available_pretrained
     >>> available_pretrained()
-    ('fashion', 'mnist', 'mnist-augmented')
+    ('fashion', 'mnist')
     """
     return tuple(sorted(path.stem for path in _WEIGHTS.glob("*.safetensors")))
 
@@ -30,9 +30,8 @@ def load_pretrained(name: str, *, argument: str = "name") -> Autoencoder:
 
     Parameters
     ----------
-    name : {"mnist", "mnist-augmented", "fashion"}
-        Which one. ``"mnist-augmented"`` saw randomly turned and shifted digits
-        (`dctutor.augmentation.affine`).
+    name : {"mnist", "fashion"}
+        The images: MNIST or Fashion-MNIST.
     argument : str, default="name"
         What the caller's user knows ``name`` as; the error message starts with it.
 

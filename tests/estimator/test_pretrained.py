@@ -14,7 +14,7 @@ DIGITS = load_dataset("mnist-5k").X[::50]
 WHOLE = {"n_clusters": 10, "epochs": 1, "random_state": 0, "verbose": False}
 
 
-@pytest.mark.parametrize("name", ["fashion", "mnist", "mnist-augmented"])
+@pytest.mark.parametrize("name", ["fashion", "mnist"])
 def test_a_bundled_autoencoder_reconstructs_better_than_the_mean_image(name):
     X = load_dataset("fashion-5k" if name == "fashion" else "mnist-5k").X[::10]
     scaled = torch.from_numpy(AutoencoderKMeans(10, autoencoder=name, verbose=False).fit(X).scaling_.apply(X))
@@ -34,8 +34,8 @@ def test_each_call_loads_a_network_of_its_own_in_float32():
 
 
 def test_the_names_are_those_of_the_files():
-    assert available_pretrained() == ("fashion", "mnist", "mnist-augmented")
-    with pytest.raises(ValueError, match="name: expected one of fashion, mnist, mnist-augmented, got 'cifar'"):
+    assert available_pretrained() == ("fashion", "mnist")
+    with pytest.raises(ValueError, match="name: expected one of fashion, mnist, got 'cifar'"):
         load_pretrained("cifar")
 
 
@@ -64,7 +64,7 @@ def test_the_name_is_saved_with_the_model(tmp_path):
 
 
 def test_an_unknown_name_is_named():
-    with pytest.raises(ValueError, match="autoencoder: expected one of fashion, mnist, mnist-augmented, got 'cifar'"):
+    with pytest.raises(ValueError, match="autoencoder: expected one of fashion, mnist, got 'cifar'"):
         DEC(**WHOLE, autoencoder="cifar").fit(DIGITS)
 
 
