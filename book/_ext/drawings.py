@@ -510,7 +510,7 @@ class Drawing:
     def _part_svg(self, key: str, words: bool) -> str:
         part, b = self.parts[key], self.boxes[key]
         kind = KINDS[part["kind"]]
-        states = {"dc-trained": bool(part.get("phases")), "dc-fixed": part.get("fixed"), "dc-aside": part.get("aside")}
+        states = {"dc-trained": part.get("phases"), "dc-aside": part.get("aside")}
         names = " ".join(["dc-part", f"dc-{part['kind']}", *(name for name, on in states.items() if on)])
         behind = ""
         if part.get("conv"):
@@ -569,7 +569,8 @@ class Drawing:
     def figure(self, identifier: str) -> str:
         """Write the picture, its phases and how to read it, as the open part of a ``figure``."""
         items = "".join(
-            f'<li><span class="dc-number">{i}</span> <span>{html_text(text)}</span></li>' for i, text in enumerate(self.phases, 1)
+            f'<li><span class="dc-number">{i}</span> <span>{html_text(text)}</span></li>'
+            for i, text in enumerate(self.phases, 1)
         )
         phases = f'<ul class="dc-phases">{items}</ul>' if len(self.phases) > 1 else ""
         return (

@@ -113,8 +113,8 @@ def test_accents_stand_out_from_the_page(theme: str, ground: str) -> None:
 @pytest.fixture(scope="module")
 def page(browser: Browser) -> Page:
     found = browser.new_page(viewport={"width": 390, "height": 800})
-    # The widest of the fonts that a reader may have.
-    style = "<style>body{font-family:Verdana,'DejaVu Sans',sans-serif;margin:16px}"
+    # A wide font, and the margins of a page of the book on a phone.
+    style = "<style>body{font-family:Verdana,'DejaVu Sans',sans-serif;margin:24px}"
     figures = "".join(drawing.figure(name) + "</figure>" for name, drawing in drawings().items())
     found.set_content(f'<html data-theme="light">{style}{CSS}</style><body>{figures}</body></html>')
     return found
