@@ -12,6 +12,8 @@ KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
 CONF = """
 extensions = ["myst_nb", "sphinx_multitoc_numbering", "chapters_table"]
 nb_execution_mode = "off"
+# Sphinx adds to what it finds here, and to its own default for all later builds of the process otherwise.
+source_suffix = {".rst": "restructuredtext"}
 """
 INDEX = """# Home
 
