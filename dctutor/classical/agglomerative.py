@@ -97,7 +97,7 @@ def _merged(points: NDArray[np.float64], n_clusters: int, n_neighbors: int, leas
     # Of each cluster: the probabilities of stepping from it to each sample, and from each sample into it.
     leaving, entering = (member @ steps).toarray(), (member @ steps.T).toarray()
     # returns[a, b] is 1' P_ab P_ba 1: from a into b, and back.
-    returns = (leaving * entering) @ member.T.toarray()
+    returns = (member @ (leaving * entering).T).T
     affinity = returns / size[:, None] ** 2
     affinity += affinity.T
     np.fill_diagonal(affinity, -1)
