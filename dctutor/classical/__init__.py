@@ -1,5 +1,6 @@
 """Clustering without a network: what the methods start from, and what they are compared with."""
 
+from dctutor.classical.agglomerative import path_integral
 from dctutor.classical.kmeans import kmeans, kmeans_labels, nearest
 from dctutor.classical.means import weighted_means
 from dctutor.classical.mixtures import SphericalMixture, spherical_mixture
@@ -21,6 +22,7 @@ __all__ = [
     "kmeans_labels",
     "nearest",
     "neighbour_graph",
+    "path_integral",
     "spectral_labels",
     "spherical_mixture",
     "subspace_affinity",

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from dctutor.classical import kmeans, ward, weighted_means
+from dctutor.classical import kmeans, path_integral, ward, weighted_means
 from dctutor.losses import target_distribution
 from dctutor.training import Loop
 
@@ -43,12 +43,13 @@ class SelfTraining:
         self.tol, self.make_target = tol, target
 
     def place_centers(self, init: str) -> None:
-        """Place the head's centres by k-means on the codes, or in the means of the clusters that Ward finds in them."""
+        """Place the head's centres by k-means on the codes, or in the means of clusters of another kind in them."""
         z = self.loop.map(self.network.encode)
         self.loop.check_finite(embedding=z)
         centers, generator = self.head.get_parameter("centers"), self.loop.generator
-        if init == "ward":
-            labels = torch.from_numpy(ward(z, len(centers), generator, sample=10_000)).to(z.device)
+        if init != "kmeans":
+            tree = ward if init == "ward" else path_integral
+            labels = torch.from_numpy(tree(z, len(centers), generator, sample=10_000)).to(z.device)
             found = weighted_means(z, nn.functional.one_hot(labels, len(centers)).to(z))
         else:
             found = torch.from_numpy(kmeans(z, len(centers), generator))

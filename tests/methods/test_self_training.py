@@ -8,6 +8,7 @@ from small_fits import blobs, small
 
 from dctutor import DEC, IDEC, AutoencoderKMeans
 from dctutor.architectures import Autoencoder, StudentT
+from dctutor.classical import path_integral
 from dctutor.losses import student_t, target_distribution
 from dctutor.methods._self_training import SelfTraining
 from dctutor.training import Loop
@@ -56,6 +57,18 @@ def test_centres_start_from_the_means_of_wards_clusters_where_asked(method, pret
     for found, expected in ((first.centers, means), (means, first.centers)):
         distance = np.linalg.norm(found[:, None] - expected, axis=2).min(1)
         np.testing.assert_allclose(distance, 0, atol=1e-4)
+
+
+@both
+def test_centres_start_from_the_means_of_ac_pics_clusters_where_asked(method, pretrained):
+    fitted = small(method, autoencoder=pretrained.network_, snapshot_every=1, precision="float32", init="ac-pic").fit(X)
+    first = next(shot for shot in fitted.snapshots_ if shot.phase == "cluster")
+    z = pretrained.transform(X)
+    labels = path_integral(torch.from_numpy(z), 3, torch.Generator())
+    means = np.array([z[labels == k].mean(0) for k in range(3)])
+    distance = np.linalg.norm(first.centers[:, None] - means, axis=2)
+    np.testing.assert_allclose(np.sort(distance.min(1)), 0, atol=1e-4)
+    assert sorted(distance.argmin(1)) == [0, 1, 2]
 
 
 def test_target_is_that_of_the_whole_data_at_the_last_refresh():

@@ -41,9 +41,10 @@ class IDEC(PretrainedClusterer):
         Training stops when a smaller fraction of the samples changes cluster between two targets.
     learning_rate, momentum : float, default=0.1 and 0.99
         Of SGD in clustering.
-    init : {"kmeans", "ward"}, default="kmeans"
+    init : {"kmeans", "ward", "ac-pic"}, default="kmeans"
         What places the centres: k-means on the codes, as in the paper, or the means of the clusters that Ward's method
-        finds in them (in 10,000 at most; each of the others counts with the nearest of these).
+        or `dctutor.classical.path_integral` finds in them (in 10,000 at most; each of the others counts with the
+        nearest of these).
     n_clusters, widths, channels, layerwise_epochs, pretrain_epochs, noise, pretrain_learning_rate
         See `PretrainedClusterer`.
     pretrain_weight_decay, weight_init, augment, autoencoder
@@ -90,7 +91,7 @@ class IDEC(PretrainedClusterer):
     tol: NonNegative = 0.001
     learning_rate: Positive = 0.1
     momentum: ProperFraction = 0.99
-    init: Literal["kmeans", "ward"] = "kmeans"
+    init: Literal["kmeans", "ward", "ac-pic"] = "kmeans"
 
     def _build_head(self, embedding_dim: int) -> StudentT:
         return StudentT(self.n_clusters, embedding_dim, self.nu)
