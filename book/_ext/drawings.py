@@ -28,8 +28,8 @@ SIZES = {"dc-t": 14, "dc-s": 12}
 KEY = (
     "Blue shapes are trained, in the phases whose numbers they carry; the other shapes are data, or computed from "
     "them. Solid arrows show what is computed from what. Each orange pill is a loss: its dashed arrow points at what "
-    "the loss pulls, its dot sits at what that is compared with. What has a lock counts as a constant: no gradient "
-    "passes through it. A dashed outline marks a network that the last phase no longer uses."
+    "the loss pulls, its dot marks what that is compared with. What has a lock counts as a constant: no gradient "
+    "passes through it. A dashed outline marks what the last phase no longer uses."
 )
 
 
@@ -573,10 +573,10 @@ class Drawing:
             for i, text in enumerate(self.phases, 1)
         )
         phases = f'<ul class="dc-phases">{items}</ul>' if len(self.phases) > 1 else ""
-        return (
-            f'<figure class="dc-drawing">{self.svg(identifier)}{phases}'
-            f'<details class="dc-drawing-key"><summary>How to read the drawing</summary><p>{KEY}</p></details>'
-        )
+        # A network alone needs no words on training.
+        key = f"<summary>How to read the drawing</summary><p>{KEY}</p>"
+        key = f'<details class="dc-drawing-key">{key}</details>' if self.losses else ""
+        return f'<figure class="dc-drawing">{self.svg(identifier)}{phases}{key}'
 
 
 @cache

@@ -65,6 +65,11 @@ def test_picture_is_xml_that_says_what_it_shows(name: str) -> None:
     assert set(texts) >= {plain(loss["label"]) for loss in drawings()[name].losses}
 
 
+def test_only_drawings_with_losses_are_explained() -> None:
+    told = {name for name, drawing in drawings().items() if "How to read the drawing" in drawing.figure("one")}
+    assert set(NAMES) - told == {"MLP", "CNN"}
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_what_trains_in_a_phase_has_its_number(name: str) -> None:
     drawing = drawings()[name]
