@@ -49,11 +49,12 @@ def test_wheel_holds_the_package_and_nothing_else(wheel_names):
 
 
 def test_wheel_is_small(built):
-    assert built[0].stat().st_size < 5 * 2**20
+    # The samples and two trained autoencoders of 6.4 MiB each are nearly all of it.
+    assert built[0].stat().st_size < 16 * 2**20
 
 
 def test_sdist_holds_the_whole_source(built, sdist_names, tmp_path):
-    assert package_files() <= sdist_names and built[1].stat().st_size < 15 * 2**20
+    assert package_files() <= sdist_names and built[1].stat().st_size < 24 * 2**20
     assert not any(part in name.split("/") for name in sdist_names for part in ("__pycache__", ".venv", "_build"))
     wanted = {"LICENSE", "Makefile", "constraints.txt", "constraints-oldest.txt", "scripts/run_notebooks.py"}
     assert wanted | {"_config.yml", "_toc.yml", "book/datasets.toml", "notebooks/cdnn/dec.ipynb"} <= sdist_names

@@ -198,6 +198,7 @@ def test_finger_drags_the_point_and_scrolls_elsewhere(visit: Callable) -> None:
     drag(box["x"] + 20, box["y"] + box["height"] - 20, 0, -150)
     page.wait_for_function("scrollY > 0")
     np.testing.assert_array_equal(place(point(page)), rested)
+    page.wait_for_timeout(1000)  # the page glides on after the finger has left, and a tap then only stops it
     page.evaluate("scrollTo(0, 0)")
     page.touchscreen.tap(box["x"] + 6 * unit, box["y"] + 2.8 * unit)
     np.testing.assert_allclose(place(point(page)), [1, 1], atol=0.05)

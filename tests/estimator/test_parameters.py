@@ -1,7 +1,7 @@
 """Arguments against their declarations: what each method refuses follows from what it declares."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction as Rational
 from types import NoneType, UnionType
@@ -75,6 +75,8 @@ def bad_values(hint):
             *inside,
             (np.array([value for value, _ in entries[:1]]), entries[0][1]),
         ]
+    if get_origin(hint) is Mapping:
+        return [(5, TypeError), ("shift", TypeError), ([("shift", 0.1)], TypeError), ({"no such": 0.1}, ValueError)]
     if get_origin(hint) is Callable:
         return [(5, TypeError), ("print", TypeError)]
     assert isinstance(hint, type) and hint is not object, hint
