@@ -4,7 +4,7 @@ import os
 
 from dctutor import methods
 from dctutor.estimator import DeepClusterer
-from dctutor.estimator.persistence import method_of, restored
+from dctutor.estimator.restoring import method_of, restored
 from dctutor.storage import FileFormatError, read_file
 
 __all__ = ["load"]

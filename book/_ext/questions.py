@@ -74,7 +74,7 @@ class Question(SphinxDirective):
         label = self.options.get("label", "")
         if not re.fullmatch(r"q-[a-z0-9-]+", label):
             raise self.error(f'question: expected a label such as "q-dec-torn", got "{label}"')
-        asked = self.env.dc_questions  # type: ignore[attr-defined]
+        asked = self.env.dc_questions
         if label in asked:
             raise self.error(f"question {label}: the label is taken, in {asked[label]}")
         asked[label] = self.env.docname
@@ -141,7 +141,7 @@ class Question(SphinxDirective):
         words = tagged("span", "dc-words", *choice[0].children)
         first = reason.children[0]
         if right and isinstance(first, nodes.TextElement) and isinstance(first[0], nodes.Text):
-            word = RIGHT.match(first[0].astext())[0]  # type: ignore[index]
+            word = RIGHT.match(first[0].astext())[0]
             first[:1] = [nodes.strong("", word), nodes.Text(first[0].astext()[len(word) :])]
         elif not right:
             said = nodes.strong("", "Not this one.")
@@ -161,13 +161,13 @@ class Question(SphinxDirective):
 def begin(app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> None:
     """Start the list of labels."""
     if not hasattr(env, "dc_questions"):
-        env.dc_questions = {}  # type: ignore[attr-defined]
+        env.dc_questions = {}
 
 
 def forget(app: Sphinx, env: BuildEnvironment, docname: str) -> None:
     """Free the labels of a page that is read again."""
     asked = getattr(env, "dc_questions", {})
-    env.dc_questions = {label: page for label, page in asked.items() if page != docname}  # type: ignore[attr-defined]
+    env.dc_questions = {label: page for label, page in asked.items() if page != docname}
 
 
 def setup(app: Sphinx) -> dict:

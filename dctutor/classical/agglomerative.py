@@ -5,10 +5,11 @@ import torch
 from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
-from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
+from sklearn.neighbors import NearestNeighbors
 from torch import Tensor
 
 from dctutor._validation import check_integer, check_number
+from dctutor.classical._sample import label_by_sample, label_of_nearest
 
 __all__ = ["path_integral"]
 
@@ -80,11 +81,7 @@ def path_integral(
     check_integer("n_neighbors", n_neighbors, minimum=1)
     check_number("least", least, maximum=1)
     points = z.detach().double().cpu().numpy()
-    if len(points) <= sample:
-        return _merged(points, n_clusters, n_neighbors, least)
-    drawn = torch.randperm(len(points), generator=generator, device=generator.device)[:sample].cpu().numpy()
-    labels = _merged(points[drawn], n_clusters, n_neighbors, least)
-    return KNeighborsClassifier(1).fit(points[drawn], labels).predict(points)
+    return label_by_sample(points, lambda some: _merged(some, n_clusters, n_neighbors, least), sample, generator)
 
 
 def _merged(points: NDArray[np.float64], n_clusters: int, n_neighbors: int, least: float) -> NDArray[np.int64]:
@@ -128,7 +125,7 @@ def _merged(points: NDArray[np.float64], n_clusters: int, n_neighbors: int, leas
     if kept is not None and np.count_nonzero(size >= enough) < n_clusters:
         labels, large = kept
         held = large[labels]
-        labels[~held] = KNeighborsClassifier(1).fit(points[held], labels[held]).predict(points[~held])
+        labels[~held] = label_of_nearest(points[held], labels[held], points[~held])
     return np.unique(labels, return_inverse=True)[1].astype(np.int64)
 
 

@@ -4,8 +4,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.cluster import AgglomerativeClustering
-from sklearn.neighbors import KNeighborsClassifier
 from torch import Tensor
+
+from dctutor.classical._sample import label_by_sample
 
 __all__ = ["ward"]
 
@@ -33,8 +34,4 @@ def ward(z: Tensor, n_clusters: int, generator: torch.Generator, *, sample: int 
         Labels, 0 to K - 1.
     """
     points = z.float().cpu().numpy()
-    if len(points) <= sample:
-        return AgglomerativeClustering(n_clusters).fit_predict(points)
-    drawn = torch.randperm(len(points), generator=generator)[:sample].numpy()
-    labels = AgglomerativeClustering(n_clusters).fit_predict(points[drawn])
-    return KNeighborsClassifier(1).fit(points[drawn], labels).predict(points)
+    return label_by_sample(points, AgglomerativeClustering(n_clusters).fit_predict, sample, generator)

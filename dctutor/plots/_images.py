@@ -59,11 +59,10 @@ def prototypes(
     with style():
         cell = min(WIDTH / ncols, 1.6)
         height = cell * pictures.shape[1] / pictures.shape[2]
-        lines = [line for name in names for line in name.split("\n")]
-        cell = max([cell, *(_CHARACTER * len(line) for line in lines)])
-        height = nrows * height + 0.2 * (1 + max((name.count("\n") for name in names), default=-1)) * (
-            len(names) // ncols or bool(names)
-        )
+        titles_of = [name.split("\n") for name in names]
+        cell = max([cell, *(_CHARACTER * len(line) for lines in titles_of for line in lines)])
+        titled_rows, tallest = -(-len(names) // ncols), max(map(len, titles_of), default=0)
+        height = nrows * height + 0.2 * titled_rows * tallest
         figure, axes = plt.subplots(nrows, ncols, figsize=(cell * ncols, height + 0.1), squeeze=False)
         for i, ax in enumerate(axes.flat):
             ax.axis("off")

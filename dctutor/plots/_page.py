@@ -1,24 +1,19 @@
 """Figures as pieces of a page: vectors in the page's own text colour, whose panels stack on a phone."""
 
 import functools
-import hashlib
 import html
-import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_mixed import MixedModeRenderer
-from matplotlib.backends.backend_svg import RendererSVG
-from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.layout_engine import LayoutEngine
 from matplotlib.transforms import Bbox
+
+from dctutor.plots._svg import svg
 
 CLASS = "dct-figure"
 _PHONE = 336  # CSS pixels: the narrowest column of a page that is 390 pixels wide
@@ -27,7 +22,6 @@ _LEGIBLE = 10  # CSS pixels: the smallest text on a phone
 _LARGEST = 1.5  # CSS pixels per point: beyond this the text is larger than the page's
 _GAP = 6  # CSS pixels between panels
 _MANY = 500  # points or other shapes in a figure; more are smaller as an image
-_IMAGE_DPI = 160
 # The page's ground under the book's theme, JupyterLab, Colab and VS Code; names and centres stand out against it.
 _GROUND = "Canvas"
 for _variable in (
@@ -42,7 +36,7 @@ for _variable in (
 def show_as_page(figure: Figure, ink: str) -> None:
     """Make IPython show `figure` by `figure_html`; `ink` is its colour of text. Nothing else changes."""
     # Not a local function: figures can be pickled.
-    figure._ipython_display_ = functools.partial(_display, figure, ink)  # type: ignore[attr-defined]
+    vars(figure)["_ipython_display_"] = functools.partial(_display, figure, ink)
 
 
 def _display(figure: Figure, ink: str) -> None:
@@ -96,7 +90,7 @@ def figure_html(figure: Figure, alt: str, *, ink: str) -> str:
             figure.set_size_inches(*(0.99 * widest / width * figure.get_size_inches()).tolist())
             panels, boxes = _laid_out(figure, engine)
         columns = max(sum(box.y0 == other.y0 for other in boxes) for box in boxes)
-        drawn = [_svg(figure, panel, box, ink) for panel, box in zip(panels, boxes, strict=True)]
+        drawn = [svg(figure, panel, box, ink) for panel, box in zip(panels, boxes, strict=True)]
     width = max(box.width for box in boxes)
     narrowest = _even(columns, min(np.ceil(width * _LEGIBLE / smallest), _PHONE))
     spaced = (columns - 1) * _GAP
@@ -241,69 +235,3 @@ def _sizes(figure: Figure) -> Iterator[float]:
             texts += [tick.label1 for tick in axis.get_major_ticks()]
     texts += [text for legend in legends for text in legend.get_texts()]
     yield from (float(text.get_fontsize()) for text in texts if text.get_visible() and text.get_text().strip())
-
-
-class _Renderer(RendererSVG):
-    """Formulas are drawn, as their parts have fixed places. Other text is text, in the page's font."""
-
-    def draw_text(
-        self, gc: Any, x: Any, y: Any, s: Any, prop: Any, angle: Any, ismath: Any = False, mtext: Any = None
-    ) -> None:
-        with plt.rc_context({"svg.fonttype": "path" if ismath else "none"}):
-            super().draw_text(gc, x, y, s, prop, angle, ismath, mtext)
-
-
-def _svg(figure: Figure, panel: Sequence[Axes], box: Bbox, ink: str) -> str:
-    """Draw the axes in `panel`, or all if it is empty, as an SVG element that shows `box` (points)."""
-    hidden: list[Any] = [figure.patch] + [ax for ax in figure.axes if panel and ax not in panel]
-    hidden += [ax.patch for ax in figure.axes if to_hex(ax.get_facecolor()) == "#ffffff"]
-    hidden += [part.patch for part in figure.subfigs]
-    hidden = [artist for artist in hidden if artist.get_visible()]
-    width, height = figure.get_size_inches() * 72
-    written = io.StringIO()
-    with plt.rc_context({"svg.hashsalt": "dctutor", "svg.image_inline": True}):
-        for artist in hidden:
-            artist.set_visible(False)
-        try:
-            vector = _Renderer(width, height, written, image_dpi=_IMAGE_DPI)
-            renderer: Any = MixedModeRenderer(figure, width / 72, height / 72, _IMAGE_DPI, vector)
-            figure.draw(renderer)
-            renderer.finalize()
-        finally:
-            for artist in hidden:
-                artist.set_visible(True)
-    text = written.getvalue()
-    inside = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", text[text.index("<svg") :], flags=re.DOTALL)
-    inside = inside[inside.index(">") + 1 : inside.rindex("</svg>")]
-    inside = re.sub(r"<defs>\s*<style.*?</defs>", "", inside, flags=re.DOTALL)
-    inside = _in_the_pages_colours(inside, to_hex(ink))
-    inside = re.sub(r'(?<= (?:d|x|y)=")[^"]+', lambda found: re.sub(r"(\.\d\d)\d+", r"\1", found[0]), inside)
-    inside = _with_own_ids(inside)
-    inside = re.sub(r"\n\s*", "\n", inside).strip()
-    view = f"{box.x0:.1f} {height - box.y1:.1f} {box.width:.1f} {box.height:.1f}"
-    style = "display:block;width:100%;height:auto;fill:currentColor;stroke-linejoin:round;stroke-linecap:butt"
-    return f'<svg viewBox="{view}" style="{style}" aria-hidden="true">\n{inside}\n</svg>'
-
-
-def _in_the_pages_colours(svg: str, ink: str) -> str:
-    svg = re.sub(f"(fill|stroke): (?:{ink}|#000000)\\b", r"\1: currentColor", svg)
-    svg = re.sub(r"(fill|stroke): #ffffff\b", r"\1: var(--dct-ground)", svg)
-    # The page's font; some versions of Matplotlib write all in one "font".
-    svg = re.sub(r" ?font-family: [^;\"]*;?", "", svg)
-    return re.sub(r"font: ((?:[a-z0-9]+ )*?)([\d.]+px) [^;\"]*", _font, svg)
-
-
-def _font(found: re.Match[str]) -> str:
-    weight = " font-weight: bold;" if re.search(r"bold|[6-9]00", found[1]) else ""
-    slant = " font-style: italic;" if re.search("italic|oblique", found[1]) else ""
-    return f"font-size: {found[2]};{weight}{slant}".rstrip(";")
-
-
-def _with_own_ids(svg: str) -> str:
-    """Keep the ids that something refers to, and make them differ from those of other figures on a page."""
-    used = set(re.findall(r'href="#([^"]+)"|url\(#([^)]+)\)', svg))
-    used = {name for pair in used for name in pair if name}
-    salt = hashlib.sha256(svg.encode()).hexdigest()[:8]
-    new = {name: f"dct-{salt}-{i}" for i, name in enumerate(sorted(used))}
-    svg = re.sub(r' id="([^"]+)"', lambda found: f' id="{new[found[1]]}"' if found[1] in new else "", svg)
-    return re.sub(r'(href="#|url\(#)([^")]+)', lambda found: found[1] + new[found[2]], svg)

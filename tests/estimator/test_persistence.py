@@ -19,7 +19,7 @@ from torch import nn
 from dctutor import DEC, DEPICT, DMC, IDEC, AutoencoderKMeans, ClusteringModule, DeepAutoencoderClustering, DSCNet
 from dctutor.architectures import Autoencoder, Fuzzy, StudentT
 from dctutor.devices import peak_memory_mb
-from dctutor.estimator import DeepClusterer, Trained, persistence
+from dctutor.estimator import DeepClusterer, Trained, persistence, restoring
 from dctutor.storage import FileFormatError, read_file, write_file
 
 X, _ = blobs(60)
@@ -642,7 +642,7 @@ def test_a_pickle_goes_to_the_device_that_it_names(monkeypatch):
         asked.append(device)
         return torch.device("cpu")
 
-    monkeypatch.setattr(persistence, "resolve_device", resolve)
+    monkeypatch.setattr(restoring, "resolve_device", resolve)
     pickle.loads(pickle.dumps(fitted.set_params(device="cuda")))
     assert asked == ["cuda"]
     pickle.loads(pickle.dumps(small(DEC, device="cuda")))  # not fitted: it has no network to move

@@ -47,7 +47,6 @@ def test_a_chapter_without_the_line_is_refused(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="an unpacked source archive has no commit to install")
 def test_the_line_installs_the_last_commit(tmp_path):
     site = tmp_path / "site"
     command = [sys.executable, "-m", *shlex.split(INSTALL.removeprefix("%"))]
