@@ -13,6 +13,7 @@ from dctutor.estimator.parameters import (
     Whole,
 )
 from dctutor.estimator.pretrained import PretrainedClusterer
+from dctutor.estimator.sampling import Sampling
 from dctutor.estimator.scaling import Scaling
 from dctutor.storage import FileFormatError
 
@@ -27,6 +28,7 @@ __all__ = [
     "PretrainedClusterer",
     "ProperFraction",
     "Range",
+    "Sampling",
     "Scaling",
     "Sizes",
     "Trained",
