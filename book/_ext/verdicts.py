@@ -22,6 +22,9 @@ from tables import framed_table, rounded
 
 from dctutor.methods import registry
 
+#: A recorded mean that is further below its paper's figure needs a written search for the cause.
+GAP = 0.02
+
 
 def judge(here: float, aim: float, *, strict: bool) -> str:
     """Say whether a figure meets its aim, and by how many points it does not."""
@@ -49,6 +52,8 @@ def papers_html(app: Sphinx, docname: str, rows: list[dict]) -> str:
                 here, paper = row["mean"][metric], figure.metrics[metric]
                 told = f'{metric.upper()} <a href="{address}">{rounded(paper)}</a>'
                 verdict = difference(here, paper) + other_files
+                if paper - here > GAP and (why := registry()[key].why):
+                    verdict += f' (<a href="#{why}">why</a>)'
                 lines.append(_line(method_link(app, docname, key), data, told, here, verdict))
     return framed_table("Papers and runs", ["Method", "Paper", "Here", "Difference"], ["".join(lines)])
 

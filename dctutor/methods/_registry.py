@@ -90,6 +90,9 @@ class MethodEntry:
         What papers report of it.
     figures_checked : bool
         Whether the tables of its paper were at hand.
+    why : str
+        Label of the section on the page of measured runs that says what decides its results, and what was tried where
+        they are below the paper's; empty if there is none.
     """
 
     name: str
@@ -99,6 +102,7 @@ class MethodEntry:
     aims: tuple[Aim, ...] = ()
     published: tuple[PublishedFigure, ...] = ()
     figures_checked: bool = True
+    why: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
