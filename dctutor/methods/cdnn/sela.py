@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
-from sklearn.cluster import AgglomerativeClustering
 from torch import Tensor, nn
 from torch.nn import functional
 
 from dctutor.architectures import MLP, MergedSoftmax, PooledCNN, Softmax
 from dctutor.augmentation import affine, check_affine
-from dctutor.classical import sinkhorn, weighted_means
+from dctutor.classical import path_integral, sinkhorn
 from dctutor.estimator import Count, DeepClusterer, NonNegative, Positive, PositiveFraction, Sizes, Trained
 from dctutor.schedules import one_cycle
 from dctutor.training import Loop
@@ -38,9 +37,9 @@ class SeLa(DeepClusterer):
     Parameters
     ----------
     n_labels : int, default=50
-        Labels that the network is trained with, at least ``n_clusters``. In the end, Ward's method merges those whose
-        samples have similar features on average into ``n_clusters`` clusters.
-        With ``n_labels=n_clusters`` nothing is merged.
+        Labels that the network is trained with, at least ``n_clusters``. In the end, AC-PIC finds ``n_clusters``
+        clusters in the features, and each label joins the one that most of its samples are in. With
+        ``n_labels=n_clusters`` the labels are the clusters.
     heads : int, default=1
         Softmax layers on the same features, each with labels of its own. The first one gives the clusters.
     lam : float, default=10.0
@@ -77,7 +76,7 @@ class SeLa(DeepClusterer):
     =====================================  ===========================================  ===============================
     paper, or its authors' code            here                                         why
     =====================================  ===========================================  ===============================
-    representation learning                clusters: labels are merged to K             the book's question
+    representation learning                clusters: labels are merged to K by AC-PIC   the book's question; labels seen
     AlexNet or ResNet                      three small convolutions                     28 x 28 pixels, time
     P of changed images, in training mode  P of the images as they are, in evaluation   the same P that `predict` has
     crops, colours, mirror images          rotation, shift, zoom                        digits
@@ -166,12 +165,13 @@ class SeLa(DeepClusterer):
 
         @torch.no_grad()
         def merge() -> None:
+            if self.n_labels == self.n_clusters:
+                return
             z = loop.map(network.encode)
             loop.check_finite(embedding=z)
-            means = weighted_means(z, head.label_probabilities(z))
-            if self.n_labels > self.n_clusters:
-                groups = AgglomerativeClustering(self.n_clusters).fit_predict(means.float().cpu().numpy())
-                head.groups.copy_(torch.from_numpy(groups))
+            found = torch.from_numpy(path_integral(z, self.n_clusters, loop.generator)).to(z.device)
+            mass = head.label_probabilities(z).T @ functional.one_hot(found, self.n_clusters).to(z)
+            head.groups.copy_(mass.argmax(1))
 
         loop.run(
             "cluster",
