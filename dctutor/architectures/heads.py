@@ -207,7 +207,8 @@ class MergedSoftmax(Head):
     def assign(self, z: Float[Tensor, "n p"]) -> Float[Tensor, "n k"]:
         """Probability of each cluster: the sum over its labels."""
         member = functional.one_hot(self.groups, self.n_clusters).to(z.device, torch.float32)
-        return self.label_probabilities(z) @ member
+        found = self.label_probabilities(z) @ member
+        return found / found.sum(1, keepdim=True)  # rounding: a single cluster has a probability of exactly 1
 
 
 class Mixture(Head):

@@ -64,8 +64,8 @@ def test_images_are_changed_and_tables_are_not():
     ("settings", "message"),
     [
         ({"n_labels": 2}, "n_labels: expected at least n_clusters=3, got 2"),
-        ({"n_labels": 3, "prior": [0.5, 0.5]}, "prior: expected 3 fractions that sum to 1"),
-        ({"n_labels": 3, "prior": [0.5, 0.5, 0.5]}, "prior: expected 3 fractions that sum to 1"),
+        ({"n_labels": 3, "prior": [0.5, 0.5]}, "prior: expected 3 positive fractions that sum to 1"),
+        ({"n_labels": 3, "prior": [0.5, 0.5, 0.5]}, "prior: expected 3 positive fractions that sum to 1"),
         ({"n_labels": 3, "prior": [0.5, 0.5, 0.0]}, "prior"),
         ({"augment": {"spin": 1.0}}, "augment: expected some of"),
     ],

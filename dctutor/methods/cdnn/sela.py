@@ -11,7 +11,7 @@ from torch.nn import functional
 from dctutor.architectures import MLP, MergedSoftmax, PooledCNN, Softmax
 from dctutor.augmentation import affine, check_affine
 from dctutor.classical import path_integral, sinkhorn
-from dctutor.estimator import Count, DeepClusterer, NonNegative, Positive, PositiveFraction, Sizes, Trained
+from dctutor.estimator import Count, DeepClusterer, NonNegative, Positive, Sizes, Trained
 from dctutor.schedules import one_cycle
 from dctutor.training import Loop
 
@@ -36,10 +36,10 @@ class SeLa(DeepClusterer):
 
     Parameters
     ----------
-    n_labels : int, default=50
-        Labels that the network is trained with, at least ``n_clusters``. In the end, AC-PIC finds ``n_clusters``
-        clusters in the features, and each label joins the one that most of its samples are in. With
-        ``n_labels=n_clusters`` the labels are the clusters.
+    n_labels : int or None, default=None
+        Labels that the network is trained with, at least ``n_clusters``; None is five times as many. In the end,
+        AC-PIC finds ``n_clusters`` clusters in the features, and each label joins the one that most of its samples
+        are in. With ``n_labels=n_clusters`` the labels are the clusters.
     heads : int, default=1
         Softmax layers on the same features, each with labels of its own. The first one gives the clusters.
     lam : float, default=10.0
@@ -96,10 +96,10 @@ class SeLa(DeepClusterer):
     (2, 10)
     """
 
-    n_labels: Count = 50
+    n_labels: Count | None = None
     heads: Count = 1
     lam: Positive = 10.0
-    prior: Sequence[PositiveFraction] | None = None
+    prior: Sequence[float] | None = None
     augment: Mapping[str, float] | Literal["auto"] | None = "auto"
     channels: Sizes = (16, 32, 64)
     widths: Sizes = (500, 500)
@@ -114,12 +114,18 @@ class SeLa(DeepClusterer):
     input_scaling = "centred"
 
     def _check_params(self) -> None:
-        if self.n_labels < self.n_clusters:
+        if self._labels < self.n_clusters:
             raise ValueError(f"n_labels: expected at least n_clusters={self.n_clusters}, got {self.n_labels}")
-        if self.prior is not None and (len(self.prior) != self.n_labels or abs(sum(self.prior) - 1) > 1e-4):
-            raise ValueError(f"prior: expected {self.n_labels} fractions that sum to 1, got {self.prior}")
+        if self.prior is not None:
+            whole = len(self.prior) == self._labels and min(self.prior) > 0 and abs(sum(self.prior) - 1) <= 1e-4
+            if not whole:
+                raise ValueError(f"prior: expected {self._labels} positive fractions that sum to 1, got {self.prior}")
         if isinstance(self.augment, Mapping):
             check_affine(self.augment, "augment")
+
+    @property
+    def _labels(self) -> int:
+        return 5 * self.n_clusters if self.n_labels is None else self.n_labels
 
     def _build_network(self, n_features: int) -> nn.Module:
         if self.image_shape_ is None:
@@ -127,12 +133,12 @@ class SeLa(DeepClusterer):
         return PooledCNN(self.image_shape_, self.channels, self.embedding_dim).to(memory_format=torch.channels_last)
 
     def _build_head(self, embedding_dim: int) -> MergedSoftmax:
-        return MergedSoftmax(self.n_clusters, embedding_dim, self.n_labels)
+        return MergedSoftmax(self.n_clusters, embedding_dim, self._labels)
 
     def _train(self, loop: Loop) -> Trained:
         network: Any = loop.build(lambda: self._build_network(loop.x.shape[1]))
         head = loop.build(lambda: self._build_head(self.embedding_dim))
-        others = [loop.build(lambda: Softmax(self.n_labels, self.embedding_dim)) for _ in range(self.heads - 1)]
+        others = [loop.build(lambda: Softmax(self._labels, self.embedding_dim)) for _ in range(self.heads - 1)]
         heads: Any = nn.ModuleList([head, *others])
         loop.register(network=network, heads=heads)
         loop.watch(network.encode)
@@ -165,7 +171,7 @@ class SeLa(DeepClusterer):
 
         @torch.no_grad()
         def merge() -> None:
-            if self.n_labels == self.n_clusters:
+            if self._labels == self.n_clusters:
                 return
             z = loop.map(network.encode)
             loop.check_finite(embedding=z)
