@@ -41,7 +41,7 @@ def trained(method, pretrain_epochs=30, **changes):
     """One that trains for long enough to find easy groups: what has no pre-training trains longer and faster."""
     longer = {"pretrain_epochs": pretrain_epochs}
     if "pretrain_epochs" not in method().get_params():
-        longer = {"epochs": 100, "learning_rate": 10 * method().learning_rate}
+        longer = {"epochs": 100, "learning_rate": min(10 * method().learning_rate, 0.1)}
     return small(method, **longer, **changes)
 
 

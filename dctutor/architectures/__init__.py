@@ -11,9 +11,10 @@ from dctutor.architectures.cnn import CNN, TransposedCNN
 from dctutor.architectures.convolutional_autoencoder import ConvolutionalAutoencoder
 from dctutor.architectures.fully_convolutional import FullyConvolutionalAutoencoder
 from dctutor.architectures.gan import ConvolutionalDiscriminator, ConvolutionalGenerator, Discriminator, Generator
-from dctutor.architectures.heads import Fuzzy, Head, Mixture, Softmax, StudentT, Subspaces
+from dctutor.architectures.heads import Fuzzy, Head, MergedSoftmax, Mixture, Softmax, StudentT, Subspaces
 from dctutor.architectures.identity import Identity
 from dctutor.architectures.mlp import MLP
+from dctutor.architectures.pooled_cnn import PooledCNN
 from dctutor.architectures.pretrained import available_pretrained, load_pretrained
 from dctutor.architectures.self_expression import SelfExpression
 from dctutor.architectures.vae import VAE, ConvolutionalVAE
@@ -34,7 +35,9 @@ __all__ = [
     "Generator",
     "Head",
     "Identity",
+    "MergedSoftmax",
     "Mixture",
+    "PooledCNN",
     "SelfExpression",
     "Softmax",
     "StudentT",

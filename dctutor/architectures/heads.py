@@ -11,7 +11,7 @@ from dctutor._validation import check_integer, check_number
 from dctutor.architectures._layers import full_precision, glorot
 from dctutor.losses import fuzzy_memberships, student_t, subspace_memberships
 
-__all__ = ["Fuzzy", "Head", "Mixture", "Softmax", "StudentT", "Subspaces"]
+__all__ = ["Fuzzy", "Head", "MergedSoftmax", "Mixture", "Softmax", "StudentT", "Subspaces"]
 
 
 class Head(nn.Module, ABC):
@@ -163,6 +163,52 @@ class Softmax(Head):
         variance = (z - centers[labels]).square().mean().clamp_min(0.01)
         self.layer.weight.copy_(centers / variance)
         self.layer.bias.copy_(-centers.square().sum(1) / (2 * variance))
+
+
+class MergedSoftmax(Head):
+    """A dense layer with a softmax over more labels than there are clusters; each label belongs to one cluster.
+
+    Parameters
+    ----------
+    n_clusters, embedding_dim : int
+        See `Head`.
+    n_labels : int
+        Number of labels L, at least K.
+
+    Attributes
+    ----------
+    layer : nn.Linear
+        From codes to logits of the labels; initial weights by Glorot & Bengio (2010).
+    groups : Tensor of shape (L,)
+        The cluster of each label; label l is of cluster l modulo K until they are set.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a number is not a positive integer, or there are fewer labels than clusters.
+    """
+
+    groups: Tensor
+
+    def __init__(self, n_clusters: int, embedding_dim: int, n_labels: int) -> None:
+        super().__init__(n_clusters, embedding_dim)
+        self.layer = nn.Linear(embedding_dim, check_integer("n_labels", n_labels, minimum=n_clusters))
+        self.register_buffer("groups", torch.arange(n_labels) % n_clusters)
+        glorot(self)
+
+    def logits(self, z: Float[Tensor, "n p"]) -> Float[Tensor, "n l"]:
+        """What the softmax takes, one per label, in float32 even under autocast."""
+        return _finite(self.layer, z)
+
+    def label_probabilities(self, z: Float[Tensor, "n p"]) -> Float[Tensor, "n l"]:
+        """Softmax of the logits."""
+        return self.logits(z).softmax(1)
+
+    def assign(self, z: Float[Tensor, "n p"]) -> Float[Tensor, "n k"]:
+        """Probability of each cluster: the sum over its labels."""
+        member = functional.one_hot(self.groups, self.n_clusters).to(z.device, torch.float32)
+        found = self.label_probabilities(z) @ member
+        return found / found.sum(1, keepdim=True)  # rounding: a single cluster has a probability of exactly 1
 
 
 class Mixture(Head):

@@ -11,6 +11,7 @@ from dctutor.classical.spectral import (
     spectral_labels,
     subspace_affinity,
 )
+from dctutor.classical.transport import sinkhorn
 from dctutor.classical.ward import ward
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "nearest",
     "neighbour_graph",
     "path_integral",
+    "sinkhorn",
     "spectral_labels",
     "spherical_mixture",
     "subspace_affinity",

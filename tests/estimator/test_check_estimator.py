@@ -27,7 +27,10 @@ settings = {"n_clusters": 10, "pretrain_epochs": 10, "tol": 1e-3, "batch_size": 
 for line in sys.stdin:
     method = methods[line.strip()]
     known = method().get_params()
-    estimator = small(method, **{name: value for name, value in settings.items() if name in known})
+    chosen = {name: value for name, value in settings.items() if name in known}
+    if "pretrain_epochs" not in known and "learning_rate" in known:  # no pre-training: longer and faster
+        chosen |= {"epochs": 100, "learning_rate": min(10 * known["learning_rate"], 0.1)}
+    estimator = small(method, **chosen)
     results = check_estimator(estimator, legacy=True, on_skip=None, on_fail=None)
     print(json.dumps([(r["check_name"], r["status"], str(r["exception"])) for r in results]), flush=True)
 """
