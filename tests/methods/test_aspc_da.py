@@ -1,5 +1,7 @@
 """ASPC-DA: fixed centres, labels and weights of unchanged samples, changed samples in training."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -55,9 +57,9 @@ def test_labels_and_weights_are_those_of_the_codes_before_the_epoch(pretrained):
         np.testing.assert_array_equal(state["weights"], expected)
     rows = model.history_["cluster/refresh"]
     np.testing.assert_allclose(rows["weight"], [state["weights"].mean() for state in seen], rtol=1e-6)
-    moved = [(a["labels"] != b["labels"]).mean() for a, b in zip(seen, seen[1:], strict=False)]
+    moved = [(a["labels"] != b["labels"]).mean() for a, b in pairwise(seen)]
     np.testing.assert_allclose(rows["changed"][1:], moved, rtol=1e-6)
-    assert 0 < sum(moved) and 0 < min(rows["weight"]) < 1
+    assert sum(moved) > 0 and 0 < min(rows["weight"]) < 1
 
 
 def test_all_count_without_self_pace(pretrained):
