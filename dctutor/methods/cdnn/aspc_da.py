@@ -66,7 +66,7 @@ class ASPCDA(PretrainedClusterer):
     As in the authors' code, labels and weights come from the codes of unchanged images (the paper takes the losses of
     changed ones for the weights, eq. 16); all weights are 1 in the first epoch, and t counts from 0 in the second.
     There, training stops by labels only if the classes are given; here it does without them, as the paper says.
-    ``history_["cluster/refresh"]`` has the fraction of labels that changed and the mean of the weights.
+    ``history_["cluster"]["weight"]`` is the fraction of samples that counted in each epoch.
 
     =======================================================  =====================================  ===================
     paper                                                    here                                   why
@@ -128,20 +128,21 @@ class ASPCDA(PretrainedClusterer):
             z = loop.map(network.encode)  # of unchanged samples
             before, labels = loop.state.get("labels"), nearest(z, centers)  # eq. 15
             losses = (z - centers[labels]).square().sum(1)
-            weights = torch.ones_like(losses)
-            if self.self_paced and before is not None:
-                weights = self_paced_weights(losses, (loop.epoch - 1) / self.epochs)  # eq. 10
-            loop.state |= {"labels": labels, "weights": weights}
-            changed = 1.0 if before is None else (labels != before).float().mean().item()
-            loop.note("cluster/refresh", epoch=loop.epoch, changed=changed, weight=weights.mean().item())
+            loop.state |= {"labels": labels, "weights": torch.ones_like(losses)}
+            if before is None:
+                return False
+            if self.self_paced:
+                loop.state["weights"] = self_paced_weights(losses, (loop.epoch - 1) / self.epochs)  # eq. 10
+            changed = (labels != before).float().mean().item()
+            loop.note("cluster/refresh", step=loop.steps, changed=changed)
             return changed < self.tol  # eq. 18
 
         def step(index: Tensor) -> dict[str, Tensor]:
             z = network.encode(augment(loop.x[index])).float()
-            target = centers[loop.state["labels"][index]]
-            loss = (loop.state["weights"][index] * (z - target).square().sum(1)).mean()  # eq. 14
+            target, weights = centers[loop.state["labels"][index]], loop.state["weights"][index]
+            loss = (weights * (z - target).square().sum(1)).mean()  # eq. 14
             loop.minimize(loss, optimizer)
-            return {"loss": loss}
+            return {"loss": loss, "weight": weights.mean()}
 
         loop.run(
             "cluster",
