@@ -72,10 +72,11 @@ class ASPCDA(PretrainedClusterer):
     paper                                                    here                                   why
     =======================================================  =====================================  ===================
     pre-training: 500 epochs of SGD, learning rate 1.0       80 epochs of AdamW, one cycle          time
-    initial weights: uniform, variance 1 / (3 fan-in)        PyTorch's, which are these             the same
     clustering: 100 epochs, learning rate 0.0001             40 epochs, learning rate 0.0005        time
     batches of 256                                           of 128                                 more steps
     =======================================================  =====================================  ===================
+
+    The paper's initial weights are PyTorch's. Lengths and learning rates come from ``mnist-5k``, one seed, labels seen.
 
     References
     ----------
