@@ -154,6 +154,8 @@ def _bounds(hint: Any) -> tuple[Range, Any]:
 
 def _told(hint: Any) -> str:
     hint = _bounds(hint)[1]
+    if get_origin(hint) is Literal:
+        return _listed(map(repr, get_args(hint)))
     named = {bool: "True or False", str: "a string", int: "an integer", float: "a number"}
     return named.get(hint) or f"a {getattr(get_origin(hint) or hint, '__name__', hint)}"
 

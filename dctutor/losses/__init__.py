@@ -3,6 +3,7 @@
 Losses that know nothing of clusters (3.1): `nonclustering`, `weighted` for features with weights, and `generative` for
 networks that draw new samples (2.4, 2.5). Losses that do (3.2): `clustering`, `balance`, `fuzzy`, `sparsity`,
 `classification`, `agglomerative`, `self_expression` for subspaces, and `mixture` for a Gaussian mixture as a network.
+`self_paced` says which samples count yet.
 """
 
 from dctutor.losses.agglomerative import cluster_affinity, merging, triplet
@@ -25,6 +26,7 @@ from dctutor.losses.nonclustering import (
     self_augmentation,
 )
 from dctutor.losses.self_expression import coefficient_norm, self_expression, subspace_memberships
+from dctutor.losses.self_paced import self_paced_weights
 from dctutor.losses.sparsity import group_sparsity
 from dctutor.losses.weighted import feature_weights, weighted_reconstruction
 
@@ -56,6 +58,7 @@ __all__ = [
     "reconstruction",
     "self_augmentation",
     "self_expression",
+    "self_paced_weights",
     "student_t",
     "subspace_memberships",
     "target_distribution",
