@@ -16,8 +16,12 @@ __all__ = ["BoundedAutoencoder"]
 class BoundedAutoencoder(nn.Module):
     """Dense layers with bounded outputs (Lu & Li 2021).
 
-    Each layer of the encoder applies ReLU, then tanh. Those of the decoder apply tanh, the last one a sigmoid. Inputs
-    lie in [0, 1], codes in [0, 1) and reconstructions in (0, 1).
+    Each layer of the encoder applies ReLU, then tanh, except the last one: the code is a tanh alone. Layers of the
+    decoder apply tanh, the last one a sigmoid. Inputs lie in [0, 1], codes in (-1, 1) and reconstructions in (0, 1).
+
+    The paper says that layers are "followed by" both, and that the tanh brings data into (-1, 1). After a ReLU it
+    cannot. We read this as: a ReLU within the encoder, none on the code. A ReLU there also leaves units of the code at
+    0 for all samples, where no gradient reaches them.
 
     Parameters
     ----------
@@ -56,9 +60,8 @@ class BoundedAutoencoder(nn.Module):
     def adapt(self, x: Float[Tensor, "n d"]) -> None:
         """Choose the encoder's initial biases for training data.
 
-        Inputs and outputs of units are never negative. Without a bias, most units of a deep layer would be on for all
-        samples or off for all. Such units of the code say nothing, and a ReLU that is always off never learns. The bias
-        gives each unit a mean input of zero.
+        Inputs of units are never negative. Without a bias, most units of a deep layer would be on for all samples or
+        off for all, and a ReLU that is always off never learns. The bias gives each unit a mean input of zero.
 
         Parameters
         ----------
@@ -68,7 +71,7 @@ class BoundedAutoencoder(nn.Module):
         for layer in self.encoder:
             x = layer(x)
             layer.get_parameter("bias").sub_(x.mean(0))
-            x = (x - x.mean(0)).relu().tanh()
+            x = (x - x.mean(0)).relu().tanh()  # of the last layer, only the bias counts
 
     def layer_outputs(self, x: Float[Tensor, "n d"]) -> list[Float[Tensor, "n width"]]:
         """Activations of every layer of the encoder; the last is the code, in float32 even under autocast."""
@@ -76,7 +79,7 @@ class BoundedAutoencoder(nn.Module):
         for layer in self.encoder[:-1]:
             x = layer(x).relu().tanh()
             outputs.append(x)
-        outputs.append(full_precision(self.encoder[-1], x).relu().tanh())
+        outputs.append(full_precision(self.encoder[-1], x).tanh())
         return outputs
 
     def encode(self, x: Float[Tensor, "n d"]) -> Float[Tensor, "n p"]:

@@ -154,10 +154,10 @@ class Softmax(Head):
         z : Tensor of shape (n, p)
             Codes of the data.
         labels : Tensor of shape (n,)
-            The cluster of each, 0 to K - 1, none of them empty.
+            The cluster of each, 0 to K - 1. The centre of a cluster without samples lies at 0.
         """
         member = functional.one_hot(labels, self.n_clusters).to(z.dtype)
-        centers = member.T @ z / member.sum(0).unsqueeze(1)
+        centers = member.T @ z / member.sum(0).clamp_min(1).unsqueeze(1)
         # The log of a Gaussian is its centre's product with z over the variance, minus a constant. Where all
         # codes of a cluster agree, the floor keeps the layer soft enough to be trained.
         variance = (z - centers[labels]).square().mean().clamp_min(0.01)

@@ -18,14 +18,14 @@ Array = NDArray[np.floating]
 
 
 def keep_largest(C: ArrayLike, rho: float) -> Array:
-    """Keep, of each row, the largest entries that together make up the fraction ``rho`` of the row; zero the rest.
+    """Keep, of each column, the largest entries that make up the fraction ``rho`` of the column; zero the rest.
 
     Parameters
     ----------
     C : ndarray of shape (n, n)
-        Coefficients; row i expresses sample i.
+        Coefficients; row i expresses sample i, so that column j holds what sample j contributes to the others.
     rho : float
-        Fraction of a row's absolute sum, in (0, 1]; 1 keeps everything. The entry that passes it is kept.
+        Fraction of a column's absolute sum, in (0, 1]; 1 keeps everything. The entry that passes it is kept.
 
     Returns
     -------
@@ -37,20 +37,22 @@ def keep_largest(C: ArrayLike, rho: float) -> Array:
     if rho == 1:
         return C.copy()
     size = np.abs(C)
-    order = np.argsort(-size, axis=1, kind="stable")
-    descending = np.take_along_axis(size, order, axis=1)
-    before = np.cumsum(descending, axis=1) - descending
+    order = np.argsort(-size, axis=0, kind="stable")
+    descending = np.take_along_axis(size, order, axis=0)
+    before = np.cumsum(descending, axis=0) - descending
     kept = np.empty(C.shape, dtype=bool)
-    np.put_along_axis(kept, order, before <= rho * descending.sum(1, keepdims=True), axis=1)
+    np.put_along_axis(kept, order, before <= rho * descending.sum(0), axis=0)
     return np.where(kept, C, 0)
 
 
-def subspace_affinity(C: ArrayLike, n_clusters: int, subspace_dim: int, alpha: float) -> NDArray[np.float64]:
+def subspace_affinity(
+    C: ArrayLike, n_clusters: int, subspace_dim: int, alpha: float, *, unit_diagonal: bool = False
+) -> NDArray[np.float64]:
     r"""Affinity of samples from their coefficients: low rank, cosine, power.
 
-    The symmetric part of C, with ones on the diagonal, is cut to its :math:`r = d K + 1` strongest directions,
-    :math:`U_r |\Lambda_r| U_r^T`. (K subspaces of dimension d span d K; the one more is the authors'.) Each sample is a
-    row of :math:`U_r |\Lambda_r|^{1/2}`. Two samples are as alike as the cosine of their rows, or not at all if it is
+    The symmetric part of C is cut to its :math:`r = d K + 1` strongest directions, :math:`U_r |\Lambda_r| U_r^T`. (K
+    subspaces of dimension d span d K; the one more is the authors'.) Each sample is a row of
+    :math:`U_r |\Lambda_r|^{1/2}`. Two samples are as alike as the cosine of their rows, or not at all if it is
     negative. The power widens the gap between large cosines and small ones.
 
     Parameters
@@ -61,6 +63,9 @@ def subspace_affinity(C: ArrayLike, n_clusters: int, subspace_dim: int, alpha: f
         K and d.
     alpha : float
         The power, positive.
+    unit_diagonal : bool, default=False
+        Whether the symmetric part gets ones on its diagonal first. The authors do so in their code for COIL-20 only.
+        The ones steady the cut of sparse coefficients, and drown small ones.
 
     Returns
     -------
@@ -71,8 +76,8 @@ def subspace_affinity(C: ArrayLike, n_clusters: int, subspace_dim: int, alpha: f
     check_number("alpha", alpha, open_at_minimum=True)
     C = check_table("C", C)
     symmetric = (C + C.T).astype(np.float64) / 2
-    # As in the authors' code for COIL-20: a sample is like itself, which steadies the cut of sparse coefficients.
-    np.fill_diagonal(symmetric, 1)
+    if unit_diagonal:
+        np.fill_diagonal(symmetric, 1)
     values, vectors = np.linalg.eigh(symmetric)
     strongest = np.argsort(-np.abs(values), kind="stable")[: rank + 1]
     rows = vectors[:, strongest] * np.sqrt(np.abs(values[strongest]))

@@ -1,16 +1,19 @@
 """Self-training towards a sharpened copy of one's own assignments: what DEC, IDEC and DEPICT share."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
-from dctutor.classical import kmeans, path_integral, ward, weighted_means
+from dctutor.classical import kmeans_labels, path_integral, ward, weighted_means
 from dctutor.losses import target_distribution
 from dctutor.training import Loop
 
-__all__ = ["SelfTraining"]
+__all__ = ["FirstClusters", "SelfTraining"]
+
+#: What can find the first clusters in the codes: k-means, Ward's method, or `dctutor.classical.path_integral`.
+FirstClusters = Literal["kmeans", "ward", "ac-pic"]
 
 
 class SelfTraining:
@@ -42,19 +45,25 @@ class SelfTraining:
         self.loop, self.network, self.head = loop, network, head
         self.tol, self.make_target = tol, target
 
-    def place_centers(self, init: str) -> None:
-        """Place the head's centres by k-means on the codes, or in the means of clusters of another kind in them."""
-        z = self.loop.map(self.network.encode)
+    def first_clusters(self, init: FirstClusters) -> tuple[Tensor, Tensor, Tensor]:
+        """Cluster the codes of all samples: return these, shape (n, p), the labels, (n,), and the centres, (K, p).
+
+        The trees of Ward and AC-PIC grow on 10,000 codes at most. Every other one takes the label of the nearest.
+        """
+        z, k = self.loop.map(self.network.encode), self.head.n_clusters
         self.loop.check_finite(embedding=z)
-        centers, generator = self.head.get_parameter("centers"), self.loop.generator
-        if init != "kmeans":
-            tree = ward if init == "ward" else path_integral
-            labels = torch.from_numpy(tree(z, len(centers), generator, sample=10_000)).to(z.device)
-            found = weighted_means(z, nn.functional.one_hot(labels, len(centers)).to(z))
-        else:
-            found = torch.from_numpy(kmeans(z, len(centers), generator))
+        if init == "kmeans":
+            centers, labels = kmeans_labels(z, k, self.loop.generator)
+            return z, labels, centers
+        tree = ward if init == "ward" else path_integral
+        labels = torch.from_numpy(tree(z, k, self.loop.generator, sample=10_000)).to(z.device)
+        return z, labels, weighted_means(z, nn.functional.one_hot(labels, k).to(z))
+
+    def place_centers(self, init: FirstClusters) -> None:
+        """Place the head's centres in the means of the first clusters."""
+        _, _, centers = self.first_clusters(init)
         with torch.no_grad():
-            centers.copy_(found)
+            self.head.get_parameter("centers").copy_(centers)
 
     def refresh(self) -> bool:
         """Compute the target of the whole data anew; return whether the labels have settled."""

@@ -27,8 +27,9 @@ def test_the_layers_are_those_of_the_paper():
 def test_layer_by_layer():
     network, x = make(), np.random.default_rng(0).random((7, 6)).astype(np.float32)
     z = x
-    for layer in network.encoder:
+    for layer in network.encoder[:-1]:
         z = np.tanh(np.maximum(dense(layer, z), 0))
+    z = np.tanh(dense(network.encoder[-1], z))
     np.testing.assert_allclose(network.encode(torch.tensor(x)).detach(), z, rtol=1e-5, atol=1e-6)
     for layer in network.decoder[:-1]:
         z = np.tanh(dense(layer, z))
@@ -41,7 +42,7 @@ def test_codes_and_reconstructions_stay_within_their_bounds():
     network = make()
     extremes = torch.cat([torch.zeros(1, 6), torch.ones(1, 6), torch.eye(6)])
     z, x_hat = network.encode(extremes), network(extremes)
-    assert z.min() >= 0 and z.max() < 1 and x_hat.min() > 0 and x_hat.max() < 1
+    assert -1 < z.min() < 0 < z.max() < 1 and x_hat.min() > 0 and x_hat.max() < 1
     far = network.decode(torch.full((1, 2), 1e3))
     assert far.min() >= 0 and far.max() <= 1
 
@@ -53,6 +54,15 @@ def test_initial_biases_centre_each_unit():
         assert layer(before).mean(0).abs().max() < 1e-5
     on = (network.encode(x) > 0).float().mean(0)
     assert on.min() > 0.1 and on.max() < 0.9
+
+
+def test_a_unit_of_the_code_that_is_negative_for_all_samples_still_learns():
+    network, x = make(), torch.rand(30, 6, generator=torch.Generator().manual_seed(2))
+    with torch.no_grad():
+        network.encoder[-1].bias.fill_(-2)
+    assert network.encode(x).max() < 0
+    ((network(x) - x) ** 2).mean().backward()
+    assert (network.encoder[-1].weight.grad.abs().sum(1) > 0).all()
 
 
 def test_other_networks():

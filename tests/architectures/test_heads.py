@@ -137,6 +137,14 @@ def test_softmax_starts_soft_where_all_codes_of_a_cluster_agree():
     np.testing.assert_allclose((q[0, 0] / q[0, 1]).item(), np.exp(0.5), rtol=1e-4)
 
 
+def test_softmax_starts_with_a_cluster_without_samples_at_0():
+    z, labels = torch.tensor([[1.0, 0, 0], [0, 1.0, 0]]).repeat(5, 1), torch.tensor([0, 2]).repeat(5)
+    head = Softmax(3, P)
+    head.start_from(z, labels)
+    assert not head.layer.weight[1].any() and head.layer.bias[1] == 0
+    assert (head.assign(z).argmax(1) == labels).all()
+
+
 def test_mixture_starts_at_given_centroids_with_their_pseudo_inverse():
     wide, centers = Mixture(3, 8), RNG.normal(size=(3, 8)).astype(np.float32)
     wide.start_from(torch.from_numpy(centers))

@@ -21,11 +21,12 @@ def planes(n=60, p=12, k=3, dim=2):
 
 
 def test_keep_largest_by_hand():
+    # The columns, written as rows.
     C = np.array([[5.0, -3.0, 1.0, 1.0], [1.0, 1.0, 1.0, 1.0], [0.0, 0.0, -2.0, 0.0]])
     # 5 is half of 10, which does not pass the half; with -3 it does. Of four alike, three pass the half.
     expected = [[5.0, -3.0, 0.0, 0.0], [1.0, 1.0, 1.0, 0.0], [0.0, 0.0, -2.0, 0.0]]
-    np.testing.assert_array_equal(keep_largest(C, 0.5), expected)
-    np.testing.assert_array_equal(keep_largest(C, 0.4), [[5, 0, 0, 0], [1, 1, 0, 0], [0, 0, -2, 0]])
+    np.testing.assert_array_equal(keep_largest(C.T, 0.5).T, expected)
+    np.testing.assert_array_equal(keep_largest(C.T, 0.4).T, [[5, 0, 0, 0], [1, 1, 0, 0], [0, 0, -2, 0]])
     assert np.array_equal(keep_largest(C, 1.0), C) and keep_largest(C, 1.0) is not C
     assert not keep_largest(np.zeros((2, 2)), 0.2).any()
 
@@ -33,25 +34,44 @@ def test_keep_largest_by_hand():
 @pytest.mark.parametrize("rho", [0.1, 0.5, 0.9])
 def test_keep_largest_is_the_shortest_head_that_passes_the_share(rho):
     C = RNG.normal(size=(9, 9))
-    for row, kept in zip(C, keep_largest(C, rho), strict=True):
-        size, total = 0.0, np.abs(row).sum()
+    for column, kept in zip(C.T, keep_largest(C, rho).T, strict=True):
+        size, total = 0.0, np.abs(column).sum()
         expected = np.zeros(9)
-        for j in sorted(range(9), key=lambda j: -abs(row[j])):
-            expected[j] = row[j]
-            size += abs(row[j])
+        for i in sorted(range(9), key=lambda i: -abs(column[i])):
+            expected[i] = column[i]
+            size += abs(column[i])
             if size > rho * total:
                 break
         np.testing.assert_array_equal(kept, expected)
 
 
-def test_the_affinity_is_the_cosine_of_the_rows_of_a_truncated_svd():
+@pytest.mark.parametrize("unit_diagonal", [False, True])
+def test_the_affinity_is_the_cosine_of_the_rows_of_a_truncated_svd(unit_diagonal):
     C = RNG.normal(size=(20, 20)) * 0.2
     symmetric = (C + C.T) / 2
-    np.fill_diagonal(symmetric, 1)
+    if unit_diagonal:
+        np.fill_diagonal(symmetric, 1)
     u, s, _ = svds(symmetric, 7)  # d K + 1 = 3 * 2 + 1
     rows = u * np.sqrt(s)
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
-    np.testing.assert_allclose(subspace_affinity(C, 2, 3, 4.0), np.clip(rows @ rows.T, 0, None) ** 4, atol=1e-8)
+    found = subspace_affinity(C, 2, 3, 4.0, unit_diagonal=unit_diagonal)
+    np.testing.assert_allclose(found, np.clip(rows @ rows.T, 0, None) ** 4, atol=1e-8)
+
+
+def test_ones_on_the_diagonal_by_hand():
+    # Eigenvalues 0.6 and -0.6, so that U |Lambda| U' is 0.6 times the identity; with ones, 1.6 and 0.4, all kept.
+    C = [[0.0, 0.9], [0.3, 0.0]]
+    np.testing.assert_allclose(subspace_affinity(C, 1, 1, 1.0), np.eye(2), atol=1e-12)
+    np.testing.assert_allclose(subspace_affinity(C, 1, 1, 1.0, unit_diagonal=True), [[1, 0.6], [0.6, 1]])
+    np.testing.assert_allclose(subspace_affinity(C, 1, 1, 2.0, unit_diagonal=True), [[1, 0.36], [0.36, 1]])
+    # Each sample has the weight 1 in the pair of directions that is kept (r = 2 of 4), or in none.
+    C = np.zeros((4, 4))
+    C[0, 1] = C[1, 0] = 0.5
+    C[2, 3] = C[3, 2] = 0.1
+    np.testing.assert_allclose(subspace_affinity(C, 1, 1, 1.0, unit_diagonal=False), np.eye(4), atol=1e-12)
+    # 1.5 and 1.1 are the two largest of 1.5, 0.5, 1.1 and 0.9: one direction per pair.
+    blocks = [[1, 1, 0, 0], [1, 1, 0, 0], [0, 0, 1, 1], [0, 0, 1, 1]]
+    np.testing.assert_allclose(subspace_affinity(C, 1, 1, 1.0, unit_diagonal=True), blocks, atol=1e-12)
 
 
 def test_an_affinity_is_symmetric_in_the_unit_interval_and_one_on_its_diagonal():

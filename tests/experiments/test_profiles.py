@@ -17,7 +17,7 @@ def test_profiles_say_what_they_always_said():
     start = {"layerwise_epochs": 0, "pretrain_epochs": 60, "pretrain_weight_decay": 0.03, "weight_init": "pytorch"}
     assert profile("IDEC", "full") == start | {"epochs": 20, "noise": 0}
     assert profile("AutoencoderKMeans", "full") == start
-    assert profile("DEPICT", "full") == {"pretrain_epochs": 60, "weight_decay": 0.03, "epochs": 20}
+    assert profile("DEPICT", "full") == {"pretrain_epochs": 60, "start_epochs": 2, "weight_decay": 0.03, "epochs": 20}
     assert profile("KMeans", "book") == profile("KMeans", "full") == {"n_init": 20}
     assert profile("DeepAutoencoderClustering", "smoke") == {"epochs": 1}
 

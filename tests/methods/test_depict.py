@@ -6,10 +6,12 @@ import scipy.special
 import torch
 from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.stats import multivariate_normal
+from sklearn.cluster import KMeans
 from small_fits import blobs, small
 
 from dctutor import DEPICT, AutoencoderKMeans
 from dctutor.architectures import Autoencoder, ConvolutionalAutoencoder
+from dctutor.classical import path_integral
 from dctutor.classical.ward import ward
 from dctutor.metrics import clustering_accuracy
 
@@ -21,23 +23,53 @@ def pretrained():
     return small(DEPICT, gamma=0, epochs=1, pretrain_epochs=30).fit(X)
 
 
-def by_scipy(z, n_clusters=3):
-    """Ward's clusters, and the posterior of a round Gaussian at each."""
-    labels = fcluster(linkage(z, "ward"), n_clusters, "maxclust") - 1
-    centers = np.stack([z[labels == k].mean(0) for k in range(n_clusters)])
+def by_scipy(z, labels=None):
+    """Ward's clusters unless others are given, and the posterior of a round Gaussian at each."""
+    labels = fcluster(linkage(z, "ward"), 3, "maxclust") - 1 if labels is None else labels
+    centers = np.stack([z[labels == k].mean(0) for k in range(3)])
     variance = max(((z - centers[labels]) ** 2).mean(), 0.01)
     density = np.stack([multivariate_normal(m, variance).logpdf(z) for m in centers], axis=1)
     return labels, scipy.special.softmax(density, axis=1)
 
 
-def test_first_clusters_are_wards_and_the_softmax_layer_their_posterior(pretrained):
-    fitted = small(DEPICT, gamma=0, epochs=1, start_epochs=0, learning_rate=1e-12, autoencoder=pretrained.network_).fit(
-        X
-    )
-    labels, posterior = by_scipy(fitted.transform(X).astype(float))
-    assert clustering_accuracy(labels, fitted.labels_) == 1
-    order = [fitted.labels_[labels == k][0] for k in range(3)]
-    np.testing.assert_allclose(fitted.predict_proba(X)[:, order], posterior, atol=1e-4)
+def by_acpic(z):
+    return path_integral(torch.from_numpy(z), 3, torch.Generator())
+
+
+def by_kmeans(z):
+    return KMeans(3, n_init=20, random_state=0).fit_predict(z)
+
+
+@pytest.mark.parametrize(("init", "find"), [("ac-pic", by_acpic), ("ward", None), ("kmeans", by_kmeans)])
+def test_softmax_layer_starts_as_the_posterior_of_the_first_clusters(init, find):
+    """On codes without groups, which the three starts divide in three ways."""
+    cloud = np.random.default_rng(0).random((120, 8))
+    base = small(DEPICT, gamma=0, epochs=1, pretrain_epochs=3).fit(cloud)
+    still = {"gamma": 0, "epochs": 1, "start_epochs": 0, "learning_rate": 1e-12, "autoencoder": base.network_}
+    fitted = small(DEPICT, init=init, **still).fit(cloud)
+    z = fitted.transform(cloud).astype(float)
+    labels, posterior = by_scipy(z, find(z) if find else None)
+    found = fitted.predict_proba(cloud)
+    distance = np.abs(found[:, None, :] - posterior[:, :, None]).max(0)
+    np.testing.assert_allclose(np.sort(distance.min(0)), 0, atol=1e-3)
+    assert sorted(distance.argmin(0)) == [0, 1, 2]
+    others = [by_scipy(z)[0], by_acpic(z), by_kmeans(z)]
+    assert sum(clustering_accuracy(labels, other) > 0.95 for other in others) == 1
+
+
+def test_first_clusters_are_those_of_ac_pic_unless_told(pretrained):
+    settings = {"epochs": 1, "start_epochs": 0, "autoencoder": pretrained.network_}
+    one, other = (small(DEPICT, **settings, **init).fit(X) for init in ({}, {"init": "ac-pic"}))
+    assert np.array_equal(one.predict_proba(X), other.predict_proba(X))
+    assert DEPICT().start_epochs == 10
+    with pytest.raises(ValueError, match="init: expected 'kmeans', 'ward' or 'ac-pic', got 'spectral'"):
+        small(DEPICT, init="spectral").fit(X)
+
+
+@pytest.mark.filterwarnings("ignore:(X|n_clusters):")
+def test_fewer_first_clusters_than_asked_for_leave_finite_assignments():
+    q = small(DEPICT, start_epochs=0, epochs=1).fit(np.ones((40, 8))).predict_proba(np.ones((2, 8)))
+    assert np.isfinite(q).all()
 
 
 @pytest.mark.parametrize("sharpness", [1, 2])
@@ -45,7 +77,15 @@ def test_objective_is_the_papers(sharpness):
     """Of the first step, which has not moved a weight yet, without noise and on the whole data."""
     cloud = np.random.default_rng(0).random((120, 8))  # no groups, so that no assignment is certain
     base = small(DEPICT, gamma=0, epochs=1, pretrain_epochs=0, learning_rate=1e-12).fit(cloud)
-    settings = {"noise": 0.0, "start_epochs": 0, "epochs": 1, "batch_size": 120, "gamma": 0.7, "hidden_weight": 0.3}
+    settings = {
+        "noise": 0.0,
+        "init": "ward",
+        "start_epochs": 0,
+        "epochs": 1,
+        "batch_size": 120,
+        "gamma": 0.7,
+        "hidden_weight": 0.3,
+    }
     fitted = small(DEPICT, **settings, sharpness=sharpness, autoencoder=base.network_).fit(cloud)
     table, x = fitted.history_["cluster"], torch.tensor(cloud * base.scaling_.factor, dtype=torch.float32)
     with torch.no_grad():

@@ -53,16 +53,28 @@ def test_joint_training_lowers_the_loss_and_moves_the_encoder(fitted):
     assert not fitted.coefficients_.diagonal().any() and np.abs(fitted.coefficients_).max() <= 0.0101
 
 
-def test_labels_are_a_spectral_clustering_of_the_affinity(fitted):
-    c = fitted.coefficients_.astype(float)
-    size = -np.sort(-np.abs(c), axis=1)
-    smallest = [row[np.argmax(np.cumsum(row) > 0.2 * row.sum())] for row in size]
-    c[np.abs(c) < np.array(smallest)[:, None]] = 0
-    c = (c + c.T) / 2 + np.eye(150)
-    u, s, _ = np.linalg.svd(c)
+def affinity_of(c, diagonal):
+    """Thresholded columns, low rank and cosine, by sorting and a full SVD."""
+    c = c.astype(float)
+    size = -np.sort(-np.abs(c), axis=0)
+    smallest = [column[np.argmax(np.cumsum(column) > 0.2 * column.sum())] for column in size.T]
+    c[np.abs(c) < np.array(smallest)] = 0
+    u, s, _ = np.linalg.svd((c + c.T) / 2 + diagonal * np.eye(150))
     rows = u[:, :31] * np.sqrt(s[:31])
-    cosine = rows @ rows.T / np.outer(*2 * [np.linalg.norm(rows, axis=1)])
-    np.testing.assert_allclose(fitted.affinity_matrix_, np.clip(cosine, 0, 1), atol=1e-5)
+    return np.clip(rows @ rows.T / np.outer(*2 * [np.linalg.norm(rows, axis=1)]), 0, 1)
+
+
+def test_the_affinity_has_ones_on_the_diagonal_of_c_only_where_asked_for(fitted):
+    with_ones = DSCNet(10, **SETTINGS, unit_diagonal=True).fit(IMAGES)
+    np.testing.assert_array_equal(with_ones.coefficients_, fitted.coefficients_)
+    for fit, diagonal in ((fitted, 0), (with_ones, 1)):
+        np.testing.assert_allclose(fit.affinity_matrix_, affinity_of(fit.coefficients_, diagonal), atol=1e-4)
+    assert np.abs(with_ones.affinity_matrix_ - fitted.affinity_matrix_).max() > 0.1
+    with pytest.raises(TypeError, match="unit_diagonal: expected True or False, got 'no'"):
+        DSCNet(10, unit_diagonal="no").fit(IMAGES)
+
+
+def test_labels_are_a_spectral_clustering_of_the_affinity(fitted):
     # The graph has several solutions, and rounding decides which one a seed finds: ours has to be one of them.
     others = [
         SpectralClustering(10, affinity="precomputed", assign_labels="discretize", random_state=seed)

@@ -48,8 +48,10 @@ class DSCNet(PretrainedClusterer):
     epochs, learning_rate : int and float, default=50 and 0.001
         Steps of joint training, each of which sees all samples, and its learning rate (Adam).
     rho, subspace_dim, alpha : float, int and float, default=0.2, 3 and 1.0
-        Fraction of each row of C that is kept, dimension of the subspaces, power of the affinity: see
+        Fraction of each column of C that is kept, dimension of the subspaces, power of the affinity: see
         `dctutor.classical`.
+    unit_diagonal : bool, default=False
+        Whether the affinity is made from coefficients with ones on the diagonal, as in the authors' code for COIL-20.
     max_samples : int, default=5000
         More samples than this are refused.
     channels, kernel_sizes : sequence of int, default=(15,) and (3,)
@@ -85,10 +87,19 @@ class DSCNet(PretrainedClusterer):
     Here the mean squares of the data and, when joint training starts, of the codes are 1 (the decoder makes up for it).
     The paper's :math:`\lambda_1` is to be divided by the pixels' mean square, on COIL-20 by twice that (its code does
     not halve the reconstruction): 5.2e-5 for ORL, whose pixels run to 255, and 2.6 for COIL-20, whose run to 1.
+    Its :math:`\lambda_2` is to be multiplied by the codes' mean square and divided by the pixels'. For ORL, the weights
+    that the authors release have codes of a mean square of 103,117 and pixels of 19,396: their 0.2 is 1.06 here.
 
-    Departures: zero diagonal under both norms (the authors' code for L2 leaves it free); rows of C, not columns, are
-    thresholded, since row i expresses sample i; linear output; biases start by `FullyConvolutionalAutoencoder.center`,
-    so that no map is dark for all images; identical samples count once in spectral clustering.
+    ==================================  ==================================  ===========================================
+    paper, or its authors' code         here                                why
+    ==================================  ==================================  ===========================================
+    L2: diagonal of C free              0 under both norms                  no sample expresses itself
+    ORL: ReLU output                    linear output                       as in the other methods
+    padding at the right and below      on all sides                        maps stay centred
+    first biases 0                      `center` of the autoencoder         so that no map is dark for all images
+    spectral clustering without a seed  seeded; identical samples count     repeatable; same input, same cluster
+                                        once
+    ==================================  ==================================  ===========================================
 
     References
     ----------
@@ -103,6 +114,7 @@ class DSCNet(PretrainedClusterer):
     rho: PositiveFraction = 0.2
     subspace_dim: Count = 3
     alpha: Positive = 1.0
+    unit_diagonal: bool = False
     max_samples: Count = 5000
     channels: Sizes = (15,)
     kernel_sizes: Sizes = (3,)
@@ -154,7 +166,8 @@ class DSCNet(PretrainedClusterer):
 
     def _cluster(self, loop: Loop, network: nn.Module, c: np.ndarray, z: Tensor) -> Trained:
         """Cluster the samples by their coefficients, and fit a subspace to each cluster."""
-        affinity = subspace_affinity(keep_largest(c, self.rho), self.n_clusters, self.subspace_dim, self.alpha)
+        kept, ones = keep_largest(c, self.rho), bool(self.unit_diagonal)
+        affinity = subspace_affinity(kept, self.n_clusters, self.subspace_dim, self.alpha, unit_diagonal=ones)
         seed = int(torch.randint(2**31 - 1, (), generator=loop.generator))
         _, first, copies = np.unique(loop.x.cpu().numpy(), axis=0, return_index=True, return_inverse=True)
         labels = spectral_labels(affinity[np.ix_(first, first)], self.n_clusters, seed)[copies.ravel()]

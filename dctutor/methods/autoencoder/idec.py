@@ -1,7 +1,6 @@
 """Improved Deep Embedded Clustering (Guo, Gao, Liu & Yin 2017)."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import Tensor
@@ -9,7 +8,7 @@ from torch import Tensor
 from dctutor.architectures import StudentT
 from dctutor.estimator import Count, NonNegative, Positive, PretrainedClusterer, ProperFraction, Trained
 from dctutor.losses import assignment_hardening, reconstruction
-from dctutor.methods._self_training import SelfTraining
+from dctutor.methods._self_training import FirstClusters, SelfTraining
 from dctutor.training import Loop
 
 __all__ = ["IDEC"]
@@ -91,7 +90,7 @@ class IDEC(PretrainedClusterer):
     tol: NonNegative = 0.001
     learning_rate: Positive = 0.1
     momentum: ProperFraction = 0.99
-    init: Literal["kmeans", "ward", "ac-pic"] = "kmeans"
+    init: FirstClusters = "kmeans"
 
     def _build_head(self, embedding_dim: int) -> StudentT:
         return StudentT(self.n_clusters, embedding_dim, self.nu)

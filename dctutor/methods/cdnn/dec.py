@@ -1,7 +1,6 @@
 """Deep Embedded Clustering (Xie, Girshick & Farhadi 2016)."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import Tensor
@@ -9,7 +8,7 @@ from torch import Tensor
 from dctutor.architectures import StudentT
 from dctutor.estimator import Count, NonNegative, Positive, PretrainedClusterer, ProperFraction, Trained
 from dctutor.losses import assignment_hardening
-from dctutor.methods._self_training import SelfTraining
+from dctutor.methods._self_training import FirstClusters, SelfTraining
 from dctutor.training import Loop
 
 __all__ = ["DEC"]
@@ -87,7 +86,7 @@ class DEC(PretrainedClusterer):
     tol: NonNegative = 0.001
     learning_rate: Positive = 0.01
     momentum: ProperFraction = 0.9
-    init: Literal["kmeans", "ward", "ac-pic"] = "kmeans"
+    init: FirstClusters = "kmeans"
 
     def _build_head(self, embedding_dim: int) -> StudentT:
         return StudentT(self.n_clusters, embedding_dim, self.nu)
