@@ -22,8 +22,10 @@ def entropy(p):
 
 def test_one_step_is_the_two_turns_of_equation_7():
     """Written out with probabilities and PyTorch's own Adam, from what the same seed builds and draws."""
-    fitted = small(CatGAN, epochs=1, batch_size=120, noise=0.0, precision="float32", device="cpu").fit(X)
-    loop = Loop(fitted.scaling_.apply(X.astype(np.float32)), seed=0, device="cpu", precision="float32")
+    seeds = []
+    settings = {"epochs": 1, "batch_size": 120, "noise": 0.0, "precision": "float32", "device": "cpu"}
+    fitted = small(CatGAN, on_epoch=lambda loop: seeds.append(loop.seed), **settings).fit(X)
+    loop = Loop(fitted.scaling_.apply(X.astype(np.float32)), seed=seeds[0], device="cpu", precision="float32")
     network = loop.build(lambda: fitted._build_network(8))
     g, d = network.generator, network.discriminator
     step_d, step_g = (torch.optim.Adam(player.parameters(), lr=0.01, betas=(0.5, 0.999)) for player in (d, g))
@@ -41,8 +43,10 @@ def test_one_step_is_the_two_turns_of_equation_7():
 
     for name, value in {**first, "generator": gain}.items():
         assert fitted.history_["game"][name] == [pytest.approx(value.item(), abs=1e-5)], name
-    for trained, expected in zip(fitted.network_.parameters(), network.parameters(), strict=True):
-        torch.testing.assert_close(trained, expected, rtol=1e-3, atol=1e-4)
+    expected = dict(network.named_parameters())
+    for name, trained in fitted.network_.named_parameters():
+        if not name.endswith("layers.0.bias"):  # batch norm takes it away, and Adam steps along rounding
+            torch.testing.assert_close(trained, expected[name], rtol=1e-3, atol=1e-4)
 
 
 def test_predictions_use_the_statistics_of_clean_real_samples(fitted):
@@ -83,7 +87,7 @@ def test_augment_is_for_images():
     amounts = {"rotation": 10, "shift": 0.1}
     with pytest.raises(ValueError, match="augment: expected None for samples that are not images"):
         small(CatGAN, augment=amounts).fit(X)
-    with pytest.raises(ValueError, match="augment: expected some of .*, got 'turn'"):
+    with pytest.raises(ValueError, match=r"augment: expected some of .*, got 'turn'"):
         small(CatGAN, augment={"turn": 10}, image_shape=(1, 2, 4)).fit(X)
     plain, changed = (small(CatGAN, augment=how, image_shape=(1, 2, 4)).fit(X) for how in (None, amounts))
     assert not np.array_equal(plain.transform(X), changed.transform(X))

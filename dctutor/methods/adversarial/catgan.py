@@ -84,7 +84,8 @@ class CatGAN(Sampling, DeepClusterer):
 
     References
     ----------
-    Springenberg (2016). Unsupervised and semi-supervised learning with categorical generative adversarial networks. ICLR.
+    Springenberg (2016). Unsupervised and semi-supervised learning with categorical generative adversarial networks.
+    ICLR.
 
     Examples
     --------
