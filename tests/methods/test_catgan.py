@@ -34,7 +34,8 @@ def test_one_step_is_the_two_turns_of_equation_7():
 
     real, fake = d(x).softmax(1), d(made.detach()).softmax(1)
     first = {"marginal": entropy(real.mean(0)), "real": entropy(real).mean(), "fake": entropy(fake).mean()}
-    (first["real"] - first["marginal"] - first["fake"]).backward()
+    first["loss"] = first["real"] - first["marginal"] - first["fake"]
+    first["loss"].backward()
     step_d.step()
     fake = d(made).softmax(1)
     gain = entropy(fake.mean(0)) - entropy(fake).mean()

@@ -64,7 +64,7 @@ class CatGAN(Sampling, DeepClusterer):
     :math:`H[p(y | D)]` of real samples (eq. 6)     ``"marginal"``
     :math:`E[H[p(y | x, D)]]` (eq. 4)               ``"real"``
     :math:`E[H[p(y | D(z), G)]]` (eq. 5)            ``"fake"``
-    G's objective (eq. 7)                           ``"generator"``
+    :math:`-L_D`, :math:`L_G` (eq. 7)               ``"loss"``, ``"generator"``
     ==============================================  ==============================
 
     The paper's own settings were not at hand; those of others who follow it stand for them.
@@ -133,10 +133,11 @@ class CatGAN(Sampling, DeepClusterer):
             x, made = self._augmented(loop, index), G(network.noise(len(index), loop.noise_generator))
             real, fake = D(x, noisy), D(made.detach(), noisy)  # apart, so that batch norm does not mix them
             marginal, sure, unsure = marginal_entropy(real), conditional_entropy(real), conditional_entropy(fake)
-            loop.minimize(sure - marginal - self.fake_weight * unsure, player_d)
+            loss = sure - marginal - self.fake_weight * unsure
+            loop.minimize(loss, player_d)
             gain = mutual_information(D(made, noisy))
             loop.minimize(-gain, player_g)
-            return {"marginal": marginal, "real": sure, "fake": unsure, "generator": gain}
+            return {"loss": loss, "marginal": marginal, "real": sure, "fake": unsure, "generator": gain}
 
         def embed(x: Tensor) -> Tensor:
             measure_batch_norm(D, loop.x)
