@@ -46,7 +46,7 @@ class CatGAN(Sampling, DeepClusterer):
         :math:`\lambda`, the weight of generated samples in D's turn. With 0, D learns as if there were no G.
     augment : mapping of str to float or None, default=None
         Random changes of each real image in training, as arguments of `dctutor.augmentation.affine`.
-    epochs, learning_rate : int and float, default=30 and 0.001
+    epochs, learning_rate : int and float, default=20 and 0.001
         Epochs of the game, and the learning rate of both players (Adam, :math:`\beta_1` = 0.5).
     batch_size : int, default=500
         Marginal entropies are those of a batch: it should have at least ten samples per cluster.
@@ -103,7 +103,7 @@ class CatGAN(Sampling, DeepClusterer):
     noise: NonNegative = 0.3
     fake_weight: NonNegative = 1.0
     augment: Mapping[str, float] | None = None
-    epochs: Count = 30
+    epochs: Count = 20
     learning_rate: Positive = 1e-3
     batch_size: Count = 500
 
