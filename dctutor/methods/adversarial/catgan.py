@@ -31,7 +31,8 @@ class CatGAN(Sampling, DeepClusterer):
 
     where :math:`\bar{p}` is the mean of the batch's probabilities: of real samples for D, of generated ones for G.
     Labels are the largest probability. The embedding of ``transform`` is what D's softmax takes, K logits.
-    ``sample`` draws from G and keeps what D puts into the cluster asked for.
+    ``sample`` draws from G and keeps what D puts into the cluster asked for; it is an error to ask for one that G does
+    not make. Without ``cluster``, all that G makes are equally likely.
 
     Parameters
     ----------
@@ -158,6 +159,16 @@ class CatGAN(Sampling, DeepClusterer):
             raise ValueError("augment: expected None for samples that are not images; give image_shape if they are")
         return affine(loop.x[index], self.image_shape_, loop.noise_generator, **self.augment)
 
+    def _made(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        made = self.network_.generator(self.network_.noise(n, generator))
+        return made, self._assign(made).argmax(1)
+
+    def _cluster_weights(self) -> Tensor:
+        # Equal, but none for a cluster that the generator hardly makes: less than a fifth of an even part.
+        found = self._made(2048, torch.Generator(self._network_device).manual_seed(0))[1]
+        counts = found.bincount(minlength=len(self.cluster_centers_)).float()
+        return (counts > 0.2 * counts.mean()).float()
+
     def _draw(self, clusters: Tensor, generator: torch.Generator) -> Tensor:
         samples = torch.empty(len(clusters), self.n_features_in_, device=clusters.device)
         for k in clusters.unique().tolist():
@@ -169,8 +180,8 @@ class CatGAN(Sampling, DeepClusterer):
                         f"cluster: expected one of those that the generator makes; of {rounds * rows} samples, the"
                         f" discriminator put {len(found)} into cluster {k}, and {len(places)} are needed"
                     )
-                made = self.network_.generator(self.network_.noise(rows, generator))
-                found, rounds = torch.cat([found, made[self._assign(made).argmax(1) == k]]), rounds + 1
+                made, of = self._made(rows, generator)
+                found, rounds = torch.cat([found, made[of == k]]), rounds + 1
             samples[places] = found[: len(places)]
         return samples
 
