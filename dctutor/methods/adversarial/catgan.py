@@ -64,7 +64,7 @@ class CatGAN(Sampling, DeepClusterer):
     K                                               ``n_clusters``
     :math:`H[p(y | D)]` of real samples (eq. 6)     ``"marginal"``
     :math:`E[H[p(y | x, D)]]` (eq. 4)               ``"real"``
-    :math:`E[H[p(y | D(z), G)]]` (eq. 5)            ``"fake"``
+    :math:`E[H[p(y | G(z), D)]]` (eq. 5)            ``"fake"``
     :math:`-L_D`, :math:`L_G` (eq. 7)               ``"loss"``, ``"generator"``
     ==============================================  ==============================
 
@@ -80,8 +80,11 @@ class CatGAN(Sampling, DeepClusterer):
     running statistics of batch normalisation   measured on all real samples,       noise and generated samples are not
     as training leaves them                     without noise, at the end           what D is asked about
     K = 20, categories named by their majority  K = 10, one-to-one matching         comparable with other methods
-    weight decay 0.00001                        none                                as good in a run this short
+    weight decay 0.00001                        none                                one setting fewer; not compared
     ==========================================  ==================================  ====================================
+
+    Defaults were set in six trials on ``mnist-5k`` with one seed, with labels seen. There, noise of 0, 0.1 or 0.5,
+    batches of 250 and augmented images did worse (0 and 0.1 after 10 epochs); on 8 x 8 digits, no noise does better.
 
     References
     ----------
