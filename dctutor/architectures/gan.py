@@ -4,21 +4,25 @@ Train them with `dctutor.losses.discriminator_loss` and `dctutor.losses.generato
 """
 
 from collections.abc import Sequence
+from functools import partial
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from dctutor._validation import check_integer, check_sizes
+from dctutor._validation import check_integer, check_number, check_sizes
+from dctutor.architectures._layers import Activation, unchanged
 from dctutor.architectures.cnn import CNN, TransposedCNN
 from dctutor.architectures.mlp import MLP
 
 __all__ = ["ConvolutionalDiscriminator", "ConvolutionalGenerator", "Discriminator", "Generator"]
 
 
-def _leaky(x: Tensor) -> Tensor:
+def _leaky(slope: float) -> Activation:
     # A ReLU that is off passes no gradient, and the generator learns from the discriminator's alone.
-    return functional.leaky_relu(x, 0.2)
+    check_number("slope", slope)
+    return partial(functional.leaky_relu, negative_slope=float(slope)) if slope else torch.relu
 
 
 def _dcgan_weights(network: nn.Module) -> None:
@@ -38,7 +42,12 @@ class Generator(nn.Module):
     n_features : int
         Width d of a sample.
     widths : sequence of int
-        Widths of the hidden layers, ReLU between them; may be empty.
+        Widths of the hidden layers; may be empty.
+    batch_norm : bool, default False
+        Normalise the output of every hidden layer (Ioffe & Szegedy 2015). In training mode, each sample then depends on
+        the other rows of the batch.
+    slope : float, default 0.0
+        That of the activation below 0: a ReLU, or above 0 a leaky one.
 
     Attributes
     ----------
@@ -48,16 +57,23 @@ class Generator(nn.Module):
 
     Raises
     ------
-    ValueError
-        If a width is not positive.
+    TypeError, ValueError
+        If a width is not positive, or the slope is negative.
     """
 
-    def __init__(self, latent_dim: int, n_features: int, widths: Sequence[int] = (256, 512)) -> None:
+    def __init__(
+        self,
+        latent_dim: int,
+        n_features: int,
+        widths: Sequence[int] = (256, 512),
+        *,
+        batch_norm: bool = False,
+        slope: float = 0.0,
+    ) -> None:
         super().__init__()
         self.latent_dim = check_integer("latent_dim", latent_dim, minimum=1)
-        self.body = MLP(
-            latent_dim, [*check_sizes("widths", widths, minimum=0), check_integer("n_features", n_features, minimum=1)]
-        )
+        sizes = [*check_sizes("widths", widths, minimum=0), check_integer("n_features", n_features, minimum=1)]
+        self.body = MLP(latent_dim, sizes, _leaky(slope), batch_norm=batch_norm)
 
     def forward(self, noise: Float[Tensor, "n p"]) -> Float[Tensor, "n d"]:
         """Samples, one per row of noise."""
@@ -75,6 +91,11 @@ class Discriminator(nn.Module):
         Widths of the hidden layers, leaky ReLU between them; may be empty.
     n_outputs : int, default 1
         Width of the output, for methods whose discriminator says more than yes or no.
+    batch_norm : bool, default False
+        Normalise the output of every hidden layer (Ioffe & Szegedy 2015). In training mode, real and generated samples
+        should then pass separately, because each row depends on the others.
+    slope : float, default 0.2
+        That of the leaky ReLU below 0.
 
     Attributes
     ----------
@@ -83,18 +104,27 @@ class Discriminator(nn.Module):
 
     Raises
     ------
-    ValueError
-        If a width is not positive.
+    TypeError, ValueError
+        If a width is not positive, or the slope is negative.
     """
 
-    def __init__(self, n_features: int, widths: Sequence[int] = (512, 256), n_outputs: int = 1) -> None:
+    def __init__(
+        self,
+        n_features: int,
+        widths: Sequence[int] = (512, 256),
+        n_outputs: int = 1,
+        *,
+        batch_norm: bool = False,
+        slope: float = 0.2,
+    ) -> None:
         super().__init__()
         n_outputs = check_integer("n_outputs", n_outputs, minimum=1)
-        self.body = MLP(n_features, [*check_sizes("widths", widths, minimum=0), n_outputs], _leaky)
+        sizes = [*check_sizes("widths", widths, minimum=0), n_outputs]
+        self.body = MLP(n_features, sizes, _leaky(slope), batch_norm=batch_norm)
 
-    def forward(self, x: Float[Tensor, "n d"]) -> Float[Tensor, "n outputs"]:
-        """Logits: the larger, the more real."""
-        return self.body(x)
+    def forward(self, x: Float[Tensor, "n d"], corrupt: Activation = unchanged) -> Float[Tensor, "n outputs"]:
+        """Logits: the larger, the more real. ``corrupt`` damages every layer's input, as in `MLP.layer_outputs`."""
+        return self.body(x, corrupt)
 
 
 class ConvolutionalGenerator(nn.Module):
@@ -178,7 +208,9 @@ class ConvolutionalDiscriminator(nn.Module):
     ) -> None:
         super().__init__()
         n_outputs = check_integer("n_outputs", n_outputs, minimum=1)
-        self.body = CNN(image_shape, channels, n_outputs, kernel_size=kernel_size, batch_norm=True, activation=_leaky)
+        self.body = CNN(
+            image_shape, channels, n_outputs, kernel_size=kernel_size, batch_norm=True, activation=_leaky(0.2)
+        )
         _dcgan_weights(self)
 
     def forward(self, x: Float[Tensor, "n ..."]) -> Float[Tensor, "n outputs"]:

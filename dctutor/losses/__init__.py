@@ -4,6 +4,8 @@ Losses that know nothing of clusters (3.1): `nonclustering`, `weighted` for feat
 networks that draw new samples (2.4, 2.5). Losses that do (3.2): `clustering`, `balance`, `fuzzy`, `sparsity`,
 `classification`, `agglomerative`, `self_expression` for subspaces, and `mixture` for a Gaussian mixture as a network.
 `self_paced` says which samples count yet.
+`classification`, `agglomerative`, `information` for entropies, `self_expression` for subspaces, and `mixture` for a
+Gaussian mixture as a network.
 """
 
 from dctutor.losses.agglomerative import cluster_affinity, merging, triplet
@@ -12,6 +14,7 @@ from dctutor.losses.classification import cluster_classification
 from dctutor.losses.clustering import assignment_hardening, k_means, student_t, target_distribution
 from dctutor.losses.fuzzy import fuzzy_k_means, fuzzy_memberships
 from dctutor.losses.generative import bernoulli_nll, discriminator_loss, gaussian_kl, gaussian_nll, generator_loss
+from dctutor.losses.information import conditional_entropy, marginal_entropy, mutual_information
 from dctutor.losses.mixture import (
     centroid_correlation,
     clustering_module,
@@ -40,6 +43,7 @@ __all__ = [
     "cluster_classification",
     "clustering_module",
     "coefficient_norm",
+    "conditional_entropy",
     "dirichlet_prior",
     "discriminator_loss",
     "feature_weights",
@@ -53,7 +57,9 @@ __all__ = [
     "k_means",
     "layerwise_reconstruction",
     "locality_preserving",
+    "marginal_entropy",
     "merging",
+    "mutual_information",
     "orthonormality",
     "reconstruction",
     "self_augmentation",

@@ -3,7 +3,18 @@
 from dctutor.snapshots import Snapshot
 from dctutor.training.averaging import AveragedEpoch
 from dctutor.training.loop import Loop, Step
+from dctutor.training.normalization import measure_batch_norm
 from dctutor.training.pretraining import divide_code, pretrain, scale_code
 from dctutor.training.processes import Processes
 
-__all__ = ["AveragedEpoch", "Loop", "Processes", "Snapshot", "Step", "divide_code", "pretrain", "scale_code"]
+__all__ = [
+    "AveragedEpoch",
+    "Loop",
+    "Processes",
+    "Snapshot",
+    "Step",
+    "divide_code",
+    "measure_batch_norm",
+    "pretrain",
+    "scale_code",
+]

@@ -90,6 +90,17 @@ def test_dense_players_written_out():
     assert Generator(3, 6, ())(noise).shape == (9, 6) and Discriminator(6, ())(made).shape == (9, 1)
 
 
+def test_dense_players_with_batch_norm_and_a_slope():
+    settings = {"batch_norm": True, "slope": 0.1}
+    maker, judge, noise = Generator(3, 6, (5,), **settings), Discriminator(6, (5,), 2, **settings), torch.randn(9, 3)
+    for player, x in ((maker, noise), (judge, torch.rand(9, 6))):
+        first, last = player.body.layers
+        hidden = (first(x) - first(x).mean(0)) / (first(x).var(0, correction=0) + 1e-5).sqrt()
+        expected = last(torch.where(hidden > 0, hidden, 0.1 * hidden))
+        torch.testing.assert_close(player(x), expected.sigmoid() if player is maker else expected, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(judge(x, lambda inputs: 0 * inputs), judge.body.layers[1].bias.expand(9, 2))
+
+
 def train_vae(make, shape, checkpoint=None, epochs=3):
     loop = Loop(X.reshape(shape), seed=3, device="cpu", precision="float32", checkpoint=checkpoint)
     network = loop.build(make)
@@ -180,6 +191,8 @@ def test_a_vae_learns(make, shape):
         (lambda: Generator(2, 0), "n_features: expected an integer of at least 1, got 0"),
         (lambda: ConvolutionalDiscriminator((1, 8, 8), n_outputs=0), "n_outputs: expected an integer of at least 1"),
         (lambda: ConvolutionalVAE((1, 8, 8), embedding_dim=-1), "embedding_dim: .* at least 1, got -1"),
+        (lambda: Generator(2, 4, slope=-0.1), r"slope: expected a number in \[0, inf\), got -0.1"),
+        (lambda: Discriminator(4, slope=-0.1), r"slope: expected a number in \[0, inf\), got -0.1"),
         (lambda: ConvolutionalGenerator(2, (8, 8)), "image_shape: "),
         (lambda: ConvolutionalDiscriminator((1, 8, 8), ()), "channels: "),
     ],

@@ -38,6 +38,32 @@ def test_mlp_is_the_stack_written_out():
     assert [(layer.in_features, layer.out_features) for layer in network.layers] == list(pairwise((6, 5, 4, 2)))
 
 
+def test_mlp_normalises_between_layer_and_activation():
+    plain, network, x = MLP(6, (5, 4, 2), torch.tanh), MLP(6, (5, 4, 2), torch.tanh, batch_norm=True), torch.randn(7, 6)
+    assert set(plain.state_dict()) == {f"layers.{i}.{name}" for i in range(3) for name in ("weight", "bias")}
+    outputs, (a, b, c) = network.layer_outputs(x), network.layers
+    for layer, found in zip((a, b), outputs, strict=False):
+        y = layer(x)
+        x = ((y - y.mean(0)) / (y.var(0, correction=0) + 1e-5).sqrt()).tanh()
+        torch.testing.assert_close(found, x, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(outputs[-1], c(x), rtol=1e-4, atol=1e-5)
+    assert len(network.norms) == 2  # the output is not normalised
+
+
+def test_mlp_corrupts_the_input_of_every_layer():
+    network, x = MLP(6, (5, 4, 2), torch.tanh), torch.randn(7, 6)
+    seen = []
+
+    def corrupt(inputs):
+        seen.append(inputs)
+        return inputs + 1
+
+    a, b, c = network.layers
+    expected = c(b(a(x + 1).tanh() + 1).tanh() + 1)
+    torch.testing.assert_close(network(x, corrupt), expected)
+    assert [inputs.shape[1] for inputs in seen] == [6, 5, 4]
+
+
 def test_a_convolution_is_scipys_at_every_second_place():
     network, x = CNN((2, 9, 12), channels=(3,), embedding_dim=4), images((2, 9, 12), dtype=torch.float64)
     network = network.double()

@@ -1,0 +1,103 @@
+"""How much cluster assignments say of the samples: entropies, from logits (Krause et al. 2010; Springenberg 2016)."""
+
+import math
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from dctutor.losses._precision import in_float32
+
+__all__ = ["conditional_entropy", "marginal_entropy", "mutual_information"]
+
+
+def _log_softmax(logits: Tensor) -> Tensor:
+    if logits.ndim != 2 or 0 in logits.shape:
+        raise ValueError(f"logits: expected shape (n, K), got {tuple(logits.shape)}")
+    # The floor: 0 times minus infinity, the logarithm of a probability too small for its type, would be NaN.
+    return logits.log_softmax(1).clamp_min(torch.finfo(logits.dtype).min)
+
+
+def _entropy(log_p: Tensor) -> Tensor:
+    return -(log_p.exp() * log_p).sum(-1)
+
+
+@in_float32
+def conditional_entropy(logits: Float[Tensor, "n k"]) -> Float[Tensor, ""]:
+    r"""How unsure the assignments of single samples are (Springenberg 2016, eq. 4).
+
+    .. math:: H(y | x) = \frac{1}{n} \sum_i H(p_i) = -\frac{1}{n} \sum_i \sum_k p_{ik} \log p_{ik},
+              \qquad p_i = \mathrm{softmax}(\mathrm{logits}_i)
+
+    Parameters
+    ----------
+    logits : Tensor of shape (n, K)
+        One row per sample.
+
+    Returns
+    -------
+    Tensor of shape ()
+        In nats: 0 if every sample is surely in one cluster, log K if nothing is known of any.
+
+    Raises
+    ------
+    ValueError
+        If there is no row or no column.
+    """
+    return _entropy(_log_softmax(logits)).mean()
+
+
+@in_float32
+def marginal_entropy(logits: Float[Tensor, "n k"]) -> Float[Tensor, ""]:
+    r"""How evenly the clusters are used (Springenberg 2016, eq. 6).
+
+    .. math:: H(y) = H(\bar{p}) = -\sum_k \bar{p}_k \log \bar{p}_k, \qquad \bar{p} = \frac{1}{n} \sum_i p_i,
+              \quad p_i = \mathrm{softmax}(\mathrm{logits}_i)
+
+    The mean is that of the rows given. With few rows per cluster it is uneven by chance, and the entropy too low.
+    It is log K minus `balanced_assignments` of the same probabilities.
+
+    Parameters
+    ----------
+    logits : Tensor of shape (n, K)
+        One row per sample of a batch.
+
+    Returns
+    -------
+    Tensor of shape ()
+        In nats: 0 if all samples are in one cluster, log K if clusters are of even size.
+
+    Raises
+    ------
+    ValueError
+        If there is no row or no column.
+    """
+    log_p = _log_softmax(logits)
+    return _entropy(log_p.logsumexp(0) - math.log(len(log_p)))
+
+
+@in_float32
+def mutual_information(logits: Float[Tensor, "n k"]) -> Float[Tensor, ""]:
+    r"""Information that samples and clusters share (Krause et al. 2010).
+
+    .. math:: I(x; y) = H(y) - H(y | x)
+
+    `marginal_entropy` minus `conditional_entropy`: large if each sample is surely in one cluster, and clusters are of
+    even size. Any partition into even clusters reaches the maximum, including one at random.
+
+    Parameters
+    ----------
+    logits : Tensor of shape (n, K)
+        One row per sample of a batch.
+
+    Returns
+    -------
+    Tensor of shape ()
+        In nats, from 0 to the logarithm of K or of n, whichever is less.
+
+    Raises
+    ------
+    ValueError
+        If there is no row or no column.
+    """
+    return marginal_entropy(logits) - conditional_entropy(logits)
