@@ -1,7 +1,7 @@
 """Random changes to samples that a network should learn to ignore."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -9,7 +9,7 @@ from torch import Tensor
 
 from dctutor._validation import check_number
 
-__all__ = ["affine", "check_affine", "mask"]
+__all__ = ["affine", "augmenter", "check_affine", "mask"]
 
 #: The amounts of `affine`, and what each stays below; the probability of a flip may be 1.
 _BELOW = {"rotation": math.inf, "shift": math.inf, "zoom": 1.0, "shear": 90.0, "flip": math.inf}
@@ -89,6 +89,37 @@ def affine(
     grid = torch.stack([across, down], dim=-1).to(x.dtype)
     moved = F.grid_sample(images, grid, mode="bilinear", padding_mode="border", align_corners=False)
     return moved.reshape(n, -1)
+
+
+def augmenter(
+    amounts: Mapping[str, float] | None, image_shape: Sequence[int] | None, generator: torch.Generator
+) -> Callable[[Tensor], Tensor]:
+    """Return a function that changes a batch of images at random, each time anew.
+
+    Parameters
+    ----------
+    amounts : mapping of str to float or None
+        Arguments of `affine`; None or none of them change nothing.
+    image_shape : tuple of three ints or None
+        Channels, height, width; None if samples are no images.
+    generator : torch.Generator
+        Source of the randomness, on the device of the images.
+
+    Returns
+    -------
+    callable
+        From a Tensor of shape (n, channels * height * width) to one of the same shape.
+
+    Raises
+    ------
+    ValueError
+        If samples that are no images are to be changed; the argument is called ``augment``.
+    """
+    if not amounts:
+        return lambda x: x
+    if image_shape is None:
+        raise ValueError("augment: expected None for samples that are not images; give image_shape if they are")
+    return lambda x: affine(x, image_shape, generator, **amounts)
 
 
 def check_affine(amounts: Mapping[str, float], name: str = "") -> None:

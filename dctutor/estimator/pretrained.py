@@ -13,7 +13,7 @@ from dctutor.architectures import (
     FullyConvolutionalAutoencoder,
     load_pretrained,
 )
-from dctutor.augmentation import affine, check_affine
+from dctutor.augmentation import augmenter, check_affine
 from dctutor.estimator.base import DeepClusterer
 from dctutor.estimator.parameters import NonNegative, Positive, ProperFraction, Sizes, Whole
 from dctutor.training.loop import Loop
@@ -100,14 +100,12 @@ class PretrainedClusterer(DeepClusterer):
         )
         return network
 
-    def _augmenter(self, loop: Loop) -> Callable[[Tensor], Tensor] | None:
-        """Return what changes a batch of images at random, or None if nothing is to be changed."""
-        if self.augment is None:
-            return None
-        if self.image_shape_ is None:
-            raise ValueError("augment: expected None for samples that are not images; give image_shape if they are")
-        shape, generator, amounts = self.image_shape_, loop.noise_generator, self.augment
-        return lambda x: affine(x, shape, generator, **amounts)
+    def _amounts(self) -> Mapping[str, float] | None:
+        """Amounts of the random changes of images; for methods that choose them themselves."""
+        return self.augment
+
+    def _augmenter(self, loop: Loop) -> Callable[[Tensor], Tensor]:
+        return augmenter(self._amounts(), self.image_shape_, loop.noise_generator)
 
 
 def start_network(loop: Loop, build: Any, given: nn.Module | str | None) -> Any:

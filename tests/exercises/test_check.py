@@ -266,10 +266,18 @@ def cm_batch():
     yield [above[50], above[111]], "50 and 111"
 
 
+def sela_prior():
+    _, lines = solution("ex-sela-prior")
+    kept = [float(line.rpartition(" ")[2]) for line in lines]
+    yield kept, ""
+    yield kept[::-1], "other way round"
+    yield [1 - fraction for fraction in kept], "change their label"
+
+
 CASES = {f"ex-{case.__name__.replace('_', '-')}": case for case in (
     first_acc, arch_odd, arch_count, arch_saturate, features_silence, metrics_mean, metrics_silhouette, schedules_scale,
     dac_noise, dcn_forget, den_t, depict_sharpness, depict_root, dmc_fuzziness, dmc_components, dec_nu, dec_power,
-    aecm_rank, aecm_soft, cm_alpha, cm_batch,
+    aecm_rank, aecm_soft, cm_alpha, cm_batch, sela_prior,
 )}  # fmt: skip
 
 

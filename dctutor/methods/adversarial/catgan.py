@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from dctutor.architectures import Discriminator, Generator, Head
-from dctutor.augmentation import affine, check_affine
+from dctutor.augmentation import augmenter, check_affine
 from dctutor.estimator import Count, DeepClusterer, NonNegative, Positive, Sampling, Sizes, Trained
 from dctutor.estimator.scaling import Rule
 from dctutor.losses import conditional_entropy, marginal_entropy, mutual_information
@@ -130,11 +130,13 @@ class CatGAN(Sampling, DeepClusterer):
         G, D = network.generator, network.discriminator
         player_d, player_g = (loop.adam(p.parameters(), self.learning_rate, betas=(0.5, 0.999)) for p in (D, G))
 
+        changed = augmenter(self.augment, self.image_shape_, loop.noise_generator)
+
         def noisy(x: Tensor) -> Tensor:
             return x + self.noise * torch.randn(x.shape, generator=loop.noise_generator, dtype=x.dtype, device=x.device)
 
         def step(index: Tensor) -> dict[str, Tensor]:
-            x, made = self._augmented(loop, index), G(network.noise(len(index), loop.noise_generator))
+            x, made = changed(loop.x[index]), G(network.noise(len(index), loop.noise_generator))
             real, fake = D(x, noisy), D(made.detach(), noisy)  # apart, so that batch norm does not mix them
             marginal, sure, unsure = marginal_entropy(real), conditional_entropy(real), conditional_entropy(fake)
             loss = sure - marginal - self.fake_weight * unsure
@@ -154,13 +156,6 @@ class CatGAN(Sampling, DeepClusterer):
         loop.watch(embed)
         loop.run("game", step, optimizers=[player_d, player_g], epochs=self.epochs, batch_size=self.batch_size, end=end)
         return Trained(network, self._build_head(self.n_clusters))
-
-    def _augmented(self, loop: Loop, index: Tensor) -> Tensor:
-        if self.augment is None:
-            return loop.x[index]
-        if self.image_shape_ is None:
-            raise ValueError("augment: expected None for samples that are not images; give image_shape if they are")
-        return affine(loop.x[index], self.image_shape_, loop.noise_generator, **self.augment)
 
     def _made(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         made = self.network_.generator(self.network_.noise(n, generator))

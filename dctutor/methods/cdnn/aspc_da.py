@@ -1,6 +1,6 @@
 """Adaptive self-paced deep clustering with data augmentation (Guo et al. 2020)."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from dctutor.architectures import StudentT
-from dctutor.augmentation import affine
 from dctutor.classical import nearest
 from dctutor.estimator import Count, NonNegative, Positive, PretrainedClusterer, ProperFraction, Trained, Whole
 from dctutor.losses import self_paced_weights
@@ -109,11 +108,10 @@ class ASPCDA(PretrainedClusterer):
         if self.augment != "auto":
             super()._check_params()
 
-    def _augmenter(self, loop: Loop) -> Callable[[Tensor], Tensor] | None:
+    def _amounts(self) -> Mapping[str, float] | None:
         if self.augment != "auto":
-            return super()._augmenter(loop)
-        shape, generator = self.image_shape_, loop.noise_generator
-        return None if shape is None else lambda x: affine(x, shape, generator, rotation=10, shift=0.1)
+            return self.augment
+        return None if self.image_shape_ is None else {"rotation": 10, "shift": 0.1}
 
     def _train(self, loop: Loop) -> Trained:
         network = self._pretrained(loop)
@@ -122,7 +120,7 @@ class ASPCDA(PretrainedClusterer):
         loop.register(head=head)
         loop.watch(network.encode, centers)
         clusters = SelfTraining(loop, network, head, tol=self.tol)
-        augment = self._augmenter(loop) or torch.nn.Identity()
+        augment = self._augmenter(loop)
         optimizer = loop.adam(network.encoder.parameters(), self.learning_rate)
 
         def refresh() -> bool:

@@ -1,6 +1,6 @@
 """SeLa, self-labelling by optimal transport (Asano, Rupprecht & Vedaldi 2020)."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from dctutor.architectures import MLP, MergedSoftmax, PooledCNN, Softmax
-from dctutor.augmentation import affine, check_affine
+from dctutor.augmentation import augmenter, check_affine
 from dctutor.classical import path_integral, sinkhorn
 from dctutor.estimator import Count, DeepClusterer, NonNegative, Positive, Sizes, Trained
 from dctutor.schedules import one_cycle
@@ -148,7 +148,10 @@ class SeLa(DeepClusterer):
             momentum=float(self.momentum),
             weight_decay=float(self.weight_decay),
         )
-        changed = self._augmenter(loop)
+        amounts = self.augment
+        if amounts == "auto":
+            amounts = None if self.image_shape_ is None else _IMAGES
+        changed = augmenter(amounts, self.image_shape_, loop.noise_generator)
         sizes = None if self.prior is None else torch.tensor(self.prior, device=loop.device)
 
         @torch.no_grad()
@@ -191,17 +194,6 @@ class SeLa(DeepClusterer):
             end=merge,
         )
         return Trained(network, head)
-
-    def _augmenter(self, loop: Loop) -> Callable[[Tensor], Tensor]:
-        """Return what changes a batch of images at random."""
-        shape, amounts = self.image_shape_, self.augment
-        if amounts == "auto":
-            amounts = None if shape is None else _IMAGES
-        if not amounts:
-            return lambda x: x
-        if shape is None:
-            raise ValueError("augment: expected None for samples that are not images; give image_shape if they are")
-        return lambda x: affine(x, shape, loop.noise_generator, **amounts)
 
 
 class Features(MLP):
