@@ -196,7 +196,8 @@ def virtual_adversarial(
     It is found by power iteration from a random direction d, without the matrix: the product with d is the
     gradient of the divergence at a probe nearby,
 
-    .. math:: d \leftarrow \frac{g}{\lVert g \rVert}, \qquad g = \nabla_d KL\big(p(x) \Vert p(x + \xi d)\big), \qquad r = \epsilon d
+    .. math:: g = \nabla_d KL\big(p(x) \Vert p(x + \xi d)\big), \qquad d \leftarrow \frac{g}{\lVert g \rVert}, \qquad
+              r = \epsilon d
 
     Parameters
     ----------
@@ -211,8 +212,8 @@ def virtual_adversarial(
     target : Tensor of shape (n, K), optional
         Logits of ``x``, if they are known; by default computed.
     probe : float, default=1.0
-        Distance of the probe in radii, :math:`\xi / \epsilon`, positive. A small one is close to the eigenvector; a large
-        one also sees a border of clusters that is further away.
+        Distance of the probe in radii, :math:`\xi / \epsilon`, positive. A small one comes closest to the eigenvector; a
+        large one also sees a border of clusters that is further away.
     iterations : int, default=1
         Steps of the power iteration; each costs one pass through the network and back. 0 is `random_perturbation`.
 

@@ -29,10 +29,11 @@ class IMSAT(DeepClusterer):
     .. math:: R_{SAT} + \lambda \big( H(y | x) + \mu \, KL(p(y) \Vert q) \big), \qquad
               R_{SAT} = -\frac{1}{n} \sum_i \sum_k \hat{p}(k | x_i) \log p(k | T(x_i))
 
-    where :math:`\hat{p}` is the present answer, held fixed, p(y) the mean answer of the batch, and q the expected sizes.
-    With a uniform q the divergence is log K - H(y), so that the terms in brackets ask for a large mutual information of
-    samples and clusters. T moves a sample by :math:`\epsilon(x) = \alpha \sigma(x)`, where :math:`\sigma` is the distance to
-    its tenth neighbour (eq. 17): to where the answer changes most (VAT), or in a random direction (RPT).
+    where :math:`\hat{p}` is the present answer, held fixed, p(y) the mean answer of the batch, and q the expected
+    sizes. With a uniform q the divergence is log K - H(y), so that the terms in brackets ask for a large mutual
+    information of samples and clusters. T moves a sample by :math:`\epsilon(x) = \alpha \sigma(x)`, where :math:`\sigma`
+    is the distance to its tenth neighbour (eq. 17): to where the answer changes most (VAT), or in a random direction
+    (RPT).
 
     Labels are the largest probability. The embedding of ``transform`` is what the softmax takes, K logits. There is no
     pre-training and no k-means.
@@ -127,11 +128,9 @@ class IMSAT(DeepClusterer):
 
     def _check_params(self) -> None:
         if self.prior is not None:
-            whole = len(self.prior) == self.n_clusters and min(self.prior) > 0 and abs(sum(self.prior) - 1) <= 1e-4
-            if not whole:
-                raise ValueError(
-                    f"prior: expected {self.n_clusters} positive fractions that sum to 1, got {self.prior}"
-                )
+            k = self.n_clusters
+            if len(self.prior) != k or min(self.prior) <= 0 or abs(sum(self.prior) - 1) > 1e-4:
+                raise ValueError(f"prior: expected {k} positive fractions that sum to 1, got {self.prior}")
         if self.augment is not None:
             check_affine(self.augment, "augment")
 
@@ -192,9 +191,9 @@ class Classifier(MLP):
 
     def __init__(self, n_features: int, widths: Sequence[int], n_clusters: int) -> None:
         super().__init__(n_features, [*widths, n_clusters], batch_norm=True)
-        for layer in self.layers:
-            scale = 1e-4 if layer is self.layers[-1] else 0.1
-            nn.init.normal_(layer.weight, std=scale * (2 / layer.in_features) ** 0.5)
+        for i, (layer, width) in enumerate(zip(self.layers, [n_features, *widths], strict=True)):
+            scale = 1e-4 if i == len(widths) else 0.1
+            nn.init.normal_(layer.get_parameter("weight"), std=scale * (2 / width) ** 0.5)
 
     def encode(self, x: Tensor) -> Tensor:
         """Logits of the K clusters."""
