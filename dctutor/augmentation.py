@@ -212,8 +212,8 @@ def virtual_adversarial(
     target : Tensor of shape (n, K), optional
         Logits of ``x``, if they are known; by default computed.
     probe : float, default=1.0
-        Distance of the probe in radii, :math:`\xi / \epsilon`, positive. A small one comes closest to the eigenvector; a
-        large one also sees a border of clusters that is further away.
+        Distance of the probe in radii, :math:`\xi / \epsilon`, positive. A small one comes closest to the eigenvector;
+        a large one also sees a border of clusters that is further away.
     iterations : int, default=1
         Steps of the power iteration; each costs one pass through the network and back. 0 is `random_perturbation`.
 

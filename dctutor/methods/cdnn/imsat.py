@@ -31,9 +31,9 @@ class IMSAT(DeepClusterer):
 
     where :math:`\hat{p}` is the present answer, held fixed, p(y) the mean answer of the batch, and q the expected
     sizes. With a uniform q the divergence is log K - H(y), so that the terms in brackets ask for a large mutual
-    information of samples and clusters. T moves a sample by :math:`\epsilon(x) = \alpha \sigma(x)`, where :math:`\sigma`
-    is the distance to its tenth neighbour (eq. 17): to where the answer changes most (VAT), or in a random direction
-    (RPT).
+    information of samples and clusters. T moves a sample by :math:`\epsilon(x) = \alpha \sigma(x)`, where
+    :math:`\sigma` is the distance to its tenth neighbour (eq. 17): to where the answer changes most (VAT), or in a
+    random direction (RPT).
 
     Labels are the largest probability. The embedding of ``transform`` is what the softmax takes, K logits. There is no
     pre-training and no k-means.
