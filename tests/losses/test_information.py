@@ -44,7 +44,10 @@ def test_marginal_entropy_is_what_balanced_assignments_lack():
 @pytest.mark.parametrize("spread", [0.1, 2.0, 50.0])
 def test_divergence_from_a_prior_is_scipys(prior, spread):
     logits = draw(spread=spread) + torch.tensor([3.0, 0.0, 0.0, -2.0])
-    p, q = scipy.special.softmax(logits.numpy(), axis=1), None if prior is None else torch.tensor(prior).double()
+    p, q = (
+        scipy.special.softmax(logits.numpy(), axis=1),
+        None if prior is None else torch.tensor(prior, dtype=torch.float64),
+    )
     expected = scipy.stats.entropy(p.mean(0), np.full(4, 0.25) if prior is None else prior)
     assert marginal_divergence(logits, q).item() == pytest.approx(expected, rel=1e-7)
     torch.testing.assert_close(marginal_divergence(logits, q), balanced_assignments(logits.softmax(1), q))
