@@ -64,8 +64,11 @@ def test_one_step_is_equation_7(perturbation, prior):
 
     for name, value in terms.items():
         assert fitted.history_["cluster"][name] == [pytest.approx(value.item(), abs=1e-5)], name
-    # Gradients of the other weights are next to 0 in the first step, where Adam follows their rounding.
-    torch.testing.assert_close(fitted.network_.layers[-1].weight, network.layers[-1].weight, rtol=1e-2, atol=2e-4)
+    expected = dict(network.named_parameters())
+    for name, trained in fitted.network_.named_parameters():
+        seen = expected[name].grad.abs() > 1e-6  # below, Adam follows rounding
+        torch.testing.assert_close(trained[seen], expected[name][seen], rtol=1e-2, atol=2e-4)
+    assert (network.layers[-1].weight.grad.abs() > 1e-6).float().mean() > 0.5
     for name, value in fitted.network_.named_buffers():
         torch.testing.assert_close(value, running[name])  # only the samples themselves left a trace
 
