@@ -66,9 +66,9 @@ def test_one_step_is_equation_7(perturbation, prior):
         assert fitted.history_["cluster"][name] == [pytest.approx(value.item(), abs=1e-5)], name
     expected = dict(network.named_parameters())
     for name, trained in fitted.network_.named_parameters():
-        seen = expected[name].grad.abs() > 1e-6  # below, Adam follows rounding
-        torch.testing.assert_close(trained[seen], expected[name][seen], rtol=1e-2, atol=2e-4)
-    assert (network.layers[-1].weight.grad.abs() > 1e-6).float().mean() > 0.5
+        seen = expected[name].grad.abs() > 1e-7  # below, Adam follows rounding
+        torch.testing.assert_close(trained[seen], expected[name][seen], rtol=0.05, atol=5e-4)
+    assert (network.layers[-1].weight.grad.abs() > 1e-7).float().mean() > 0.5
     for name, value in fitted.network_.named_buffers():
         torch.testing.assert_close(value, running[name])  # only the samples themselves left a trace
 
