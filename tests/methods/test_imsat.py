@@ -40,7 +40,7 @@ def tenth_distance(x):
 @pytest.mark.parametrize("prior", [None, [0.6, 0.3, 0.1]])
 def test_one_step_is_equation_7(perturbation, prior):
     fitted, loop, network, order = first_step(perturbation=perturbation, prior=prior, learning_rate=0.002)
-    radius = {"vat": 0.25, "rpt": 2.5}[perturbation] * tenth_distance(loop.x)[order]
+    radius = {"vat": 0.4, "rpt": 2.5}[perturbation] * tenth_distance(loop.x)[order]
     optimizer = torch.optim.Adam(network.parameters(), 0.002)
     x = loop.x[order]
     log_p = network(x).log_softmax(1)
@@ -75,10 +75,10 @@ def test_one_step_is_equation_7(perturbation, prior):
 
 def test_radii_are_those_of_the_tenth_neighbour_or_of_the_last():
     fitted, loop, _, _ = first_step()
-    torch.testing.assert_close(fitted._radii(loop.x), 0.25 * tenth_distance(loop.x), rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(fitted._radii(loop.x), 0.4 * tenth_distance(loop.x), rtol=1e-4, atol=1e-6)
     torch.testing.assert_close(small(IMSAT, alpha=2.0)._radii(loop.x), 2 * tenth_distance(loop.x), rtol=1e-4, atol=1e-6)
     few = loop.x[:4]
-    torch.testing.assert_close(small(IMSAT)._radii(few), 0.25 * torch.cdist(few, few).amax(1))
+    torch.testing.assert_close(small(IMSAT)._radii(few), 0.4 * torch.cdist(few, few).amax(1))
 
 
 def test_mutual_information_is_that_of_the_labels_in_the_end():
