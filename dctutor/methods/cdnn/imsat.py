@@ -95,8 +95,8 @@ class IMSAT(DeepClusterer):
     50 epochs of 70,000 samples                80                                     small data sets have few steps
     =========================================  =====================================  =================================
 
-    The default of ``alpha`` was chosen on ``mnist-5k`` with one seed, in two trials: 0.25 had an ACC of 0.76, 0.4 one of
-    0.88. Another seed had 0.82 with 0.4. For all of MNIST, the profile ``"full"`` keeps the paper's 0.25.
+    The default of ``alpha`` was chosen on ``mnist-5k`` with one seed, in two trials: ACC was 0.76 with 0.25, and 0.88
+    with 0.4. Another seed had 0.82 with 0.4. For all of MNIST, the profile ``"full"`` keeps the paper's 0.25.
 
     As in the authors' code, moved samples use the batch normalisation statistics of their own batch and leave no trace
     in the running ones, which predictions use.
