@@ -5,13 +5,14 @@ Heads `assign` codes to clusters. Initial weights come from torch's global gener
 `dctutor.training.Loop.build`, which draws from its seed.
 """
 
+from dctutor.architectures.attention import AttentionNetwork, gaussian_map
 from dctutor.architectures.autoencoder import Autoencoder
 from dctutor.architectures.bounded_autoencoder import BoundedAutoencoder
 from dctutor.architectures.cnn import CNN, TransposedCNN
 from dctutor.architectures.convolutional_autoencoder import ConvolutionalAutoencoder
 from dctutor.architectures.fully_convolutional import FullyConvolutionalAutoencoder
 from dctutor.architectures.gan import ConvolutionalDiscriminator, ConvolutionalGenerator, Discriminator, Generator
-from dctutor.architectures.heads import Fuzzy, Head, MergedSoftmax, Mixture, Softmax, StudentT, Subspaces
+from dctutor.architectures.heads import Fuzzy, Head, Logits, MergedSoftmax, Mixture, Softmax, StudentT, Subspaces
 from dctutor.architectures.identity import Identity
 from dctutor.architectures.mlp import MLP
 from dctutor.architectures.pooled_cnn import PooledCNN
@@ -23,6 +24,7 @@ __all__ = [
     "CNN",
     "MLP",
     "VAE",
+    "AttentionNetwork",
     "Autoencoder",
     "BoundedAutoencoder",
     "ConvolutionalAutoencoder",
@@ -35,6 +37,7 @@ __all__ = [
     "Generator",
     "Head",
     "Identity",
+    "Logits",
     "MergedSoftmax",
     "Mixture",
     "PooledCNN",
@@ -44,5 +47,6 @@ __all__ = [
     "Subspaces",
     "TransposedCNN",
     "available_pretrained",
+    "gaussian_map",
     "load_pretrained",
 ]

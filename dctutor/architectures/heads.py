@@ -11,7 +11,7 @@ from dctutor._validation import check_integer, check_number
 from dctutor.architectures._layers import full_precision, glorot
 from dctutor.losses import fuzzy_memberships, student_t, subspace_memberships
 
-__all__ = ["Fuzzy", "Head", "MergedSoftmax", "Mixture", "Softmax", "StudentT", "Subspaces"]
+__all__ = ["Fuzzy", "Head", "Logits", "MergedSoftmax", "Mixture", "Softmax", "StudentT", "Subspaces"]
 
 
 class Head(nn.Module, ABC):
@@ -163,6 +163,20 @@ class Softmax(Head):
         variance = (z - centers[labels]).square().mean().clamp_min(0.01)
         self.layer.weight.copy_(centers / variance)
         self.layer.bias.copy_(-centers.square().sum(1) / (2 * variance))
+
+
+class Logits(Head):
+    """A softmax of codes that are logits already, one per cluster; it has no parameters.
+
+    Parameters
+    ----------
+    n_clusters, embedding_dim : int
+        See `Head`; the two are equal.
+    """
+
+    def assign(self, z: Float[Tensor, "n k"]) -> Float[Tensor, "n k"]:
+        """Softmax of the logits."""
+        return z.float().softmax(1)
 
 
 class MergedSoftmax(Head):
