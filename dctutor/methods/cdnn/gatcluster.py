@@ -1,6 +1,6 @@
 """GATCluster, Gaussian attention for image clustering (Niu, Zhang, Wang & Liang 2020)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
