@@ -18,10 +18,13 @@ class RestrictedBoltzmann(nn.Module):
 
     Visible units are binary or fractions in [0, 1]. Hidden units are binary, with
 
-    .. math:: F(v) = -b^\top v - \sum_j \log\left(1 + e^{c_j + W_j v}\right), \qquad p(h_j = 1 | v) = \sigma(c_j + W_j v)
+    .. math:: F(v) = -b^\top v - \sum_j \log\left(1 + e^{c_j + W_j v}\right), \quad p(h_j = 1 | v) = \sigma(c_j + W_j v)
 
-    or linear, Gaussian with deviation 1 around :math:`c + W v`, where :math:`F(v) = -b^\top v - \frac{1}{2} \lVert c + W v
-    \rVert^2`. F is the free energy: the smaller, the likelier v.
+    or linear, Gaussian with deviation 1 around :math:`c + W v`, where
+
+    .. math:: F(v) = -b^\top v - \tfrac{1}{2} \lVert c + W v \rVert^2
+
+    F is the free energy: the smaller, the likelier v.
 
     Parameters
     ----------
@@ -99,6 +102,12 @@ class DeepBelief(nn.Module):
             RestrictedBoltzmann(a, b, linear=layer == top) for layer, (a, b) in enumerate(pairwise(sizes))
         )
 
+    def machine(self, layer: int) -> RestrictedBoltzmann:
+        """The machine of this number, from the bottom up."""
+        found = self.machines[layer]
+        assert isinstance(found, RestrictedBoltzmann)
+        return found
+
     def below(self, x: Float[Tensor, "n d"], layer: int) -> Tensor:
         """What the machine of this number sees."""
         for machine in self.machines[:layer]:
@@ -111,8 +120,8 @@ class DeepBelief(nn.Module):
 
     def decode(self, z: Float[Tensor, "n p"]) -> Float[Tensor, "n d"]:
         """Means of the visible units, layer by layer."""
-        for machine in reversed(self.machines):
-            z = machine.decode(z)
+        for layer in reversed(range(len(self.machines))):
+            z = self.machine(layer).decode(z)
         return z
 
     def forward(self, x: Float[Tensor, "n d"]) -> Float[Tensor, "n p"]:

@@ -109,7 +109,7 @@ def maximum_margin(
             prior = counts.astype(float)
             if not used.all():
                 empty = int(np.flatnonzero(~used)[0])
-                weights[empty] = _orthogonal(weights[used], rng.normal(size=p))
+                weights[empty] = _orthogonal(weights[used], np.asarray(rng.standard_normal(p)))
                 lengths[empty], prior[empty] = weights[empty] @ weights[empty], alpha
             along = weights @ x[i]
             with np.errstate(divide="ignore"):

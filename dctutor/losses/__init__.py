@@ -30,7 +30,6 @@ from dctutor.losses.nonclustering import (
     reconstruction,
     self_augmentation,
 )
-from dctutor.losses.pairwise import pairwise_agreement
 from dctutor.losses.self_expression import coefficient_norm, self_expression, subspace_memberships
 from dctutor.losses.self_paced import self_paced_weights
 from dctutor.losses.sparsity import group_sparsity
@@ -66,7 +65,6 @@ __all__ = [
     "merging",
     "mutual_information",
     "orthonormality",
-    "pairwise_agreement",
     "reconstruction",
     "self_augmentation",
     "self_expression",

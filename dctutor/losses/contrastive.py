@@ -22,8 +22,8 @@ def contrastive_divergence(
 
     .. math:: L = \frac{1}{n} \sum_i F(v_i) - F(v_i')
 
-    v' comes from v by ``steps`` turns: hidden units are drawn, visible ones take their means. It counts as fixed, so that
-    the gradient is that of contrastive divergence, CD-k; the value itself says little, and no step need lower it.
+    v' comes from v by ``steps`` turns: hidden units are drawn, visible ones take their means. It counts as fixed, so
+    that the gradient is that of contrastive divergence, CD-k; the value itself says little, and no step need lower it.
 
     Parameters
     ----------

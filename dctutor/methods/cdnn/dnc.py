@@ -43,8 +43,8 @@ class DNC(DeepClusterer):
     weight_decay : float, default=0.0002
         Of the machines.
     sharpness : float, default=8.0
-        C, how much a code's place counts beside the sizes of clusters. It rules how many clusters are found. The default
-        leaves about ten on digits, labels seen.
+        C, how much a code's place counts beside the sizes of clusters. It rules how many clusters are found. The
+        default leaves about ten on digits, labels seen.
     alpha : float or None, default=None
         Concentration of the Dirichlet process; None draws it from its posterior.
     sweeps : int, default=20
@@ -66,8 +66,8 @@ class DNC(DeepClusterer):
     Notes
     -----
     The paper's text was not at hand. What is known of it: a deep belief network, nonparametric maximum-margin
-    clustering of its codes, and a top layer that is trained further. All numbers are those of the same author's code for
-    two sibling papers.
+    clustering of its codes, and a top layer that is trained further. All numbers are those of the same author's code
+    for two sibling papers.
 
     =========================================  ====================================  ================================
     the author's sibling code                  here                                  why
@@ -127,14 +127,20 @@ class DNC(DeepClusterer):
             loop.check_finite(embedding=z)
             mean = z.mean(0)
             factor = _LENGTH / (z - mean).norm(dim=1).mean().clamp_min(1e-12)
-            settings = {"sharpness": float(self.sharpness), "alpha": self.alpha, "sweeps": self.sweeps}
-            found = maximum_margin(factor * (z - mean), self.n_clusters, loop.generator, **settings)
+            found = maximum_margin(
+                factor * (z - mean),
+                self.n_clusters,
+                loop.generator,
+                sharpness=float(self.sharpness),
+                alpha=None if self.alpha is None else float(self.alpha),
+                sweeps=self.sweeps,
+            )
             told = {name: torch.as_tensor(value).to(z.device) for name, value in found._asdict().items()}
             return told | {"mean": mean, "factor": factor}
 
         found = loop.once("clusters", cluster)
         head.place(**{name: found[name] for name in ("mean", "factor", "weights", "counts")})
-        top = network.machines[-1]
+        top = network.machine(len(network.machines) - 1)
         optimizer = torch.optim.SGD([top.weight, top.hidden_bias], lr=float(self.learning_rate))
 
         def step(index: Tensor) -> dict[str, Tensor]:
@@ -149,7 +155,7 @@ class DNC(DeepClusterer):
         return Trained(network, head, arrays={"concentration_": found["alpha"]})
 
     def _pretrain(self, loop: Loop, network: DeepBelief, layer: int) -> None:
-        machine: Any = network.machines[layer]
+        machine = network.machine(layer)
         rate = self.top_learning_rate if machine.linear else self.pretrain_learning_rate
         decay = float(self.weight_decay)
         optimizer = torch.optim.SGD(machine.parameters(), lr=float(rate), momentum=0.9, weight_decay=decay)
