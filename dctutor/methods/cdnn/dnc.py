@@ -141,7 +141,8 @@ class DNC(DeepClusterer):
         found = loop.once("clusters", cluster)
         head.place(**{name: found[name] for name in ("mean", "factor", "weights", "counts")})
         top = network.machine(len(network.machines) - 1)
-        optimizer = torch.optim.SGD([top.weight, top.hidden_bias], lr=float(self.learning_rate))
+        rate = float(self.learning_rate / found["factor"] ** 2)  # so that the scaled codes move as far on all data
+        optimizer = torch.optim.SGD([top.weight, top.hidden_bias], lr=rate)
 
         def step(index: Tensor) -> dict[str, Tensor]:
             with torch.no_grad():
