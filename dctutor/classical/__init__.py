@@ -2,6 +2,7 @@
 
 from dctutor.classical.agglomerative import path_integral
 from dctutor.classical.kmeans import kmeans, kmeans_labels, nearest
+from dctutor.classical.maximum_margin import MaximumMargin, maximum_margin
 from dctutor.classical.means import weighted_means
 from dctutor.classical.mixtures import SphericalMixture, spherical_mixture
 from dctutor.classical.neighbours import NeighbourGraph, neighbour_graph
@@ -15,12 +16,14 @@ from dctutor.classical.transport import sinkhorn
 from dctutor.classical.ward import ward
 
 __all__ = [
+    "MaximumMargin",
     "NeighbourGraph",
     "SphericalMixture",
     "cluster_subspaces",
     "keep_largest",
     "kmeans",
     "kmeans_labels",
+    "maximum_margin",
     "nearest",
     "neighbour_graph",
     "path_integral",

@@ -12,9 +12,11 @@ from dctutor.losses.agglomerative import cluster_affinity, merging, triplet
 from dctutor.losses.balance import balanced_assignments, balanced_target
 from dctutor.losses.classification import cluster_classification
 from dctutor.losses.clustering import assignment_hardening, k_means, student_t, target_distribution
+from dctutor.losses.contrastive import contrastive_divergence
 from dctutor.losses.fuzzy import fuzzy_k_means, fuzzy_memberships
 from dctutor.losses.generative import bernoulli_nll, discriminator_loss, gaussian_kl, gaussian_nll, generator_loss
 from dctutor.losses.information import conditional_entropy, marginal_entropy, mutual_information
+from dctutor.losses.margin import margin
 from dctutor.losses.mixture import (
     centroid_correlation,
     clustering_module,
@@ -44,6 +46,7 @@ __all__ = [
     "clustering_module",
     "coefficient_norm",
     "conditional_entropy",
+    "contrastive_divergence",
     "dirichlet_prior",
     "discriminator_loss",
     "feature_weights",
@@ -57,6 +60,7 @@ __all__ = [
     "k_means",
     "layerwise_reconstruction",
     "locality_preserving",
+    "margin",
     "marginal_entropy",
     "merging",
     "mutual_information",

@@ -7,7 +7,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from dctutor.architectures import Discriminator, Generator, Head
+from dctutor.architectures import Discriminator, Generator, Logits
 from dctutor.augmentation import augmenter, check_affine
 from dctutor.estimator import Count, DeepClusterer, NonNegative, Positive, Sampling, Sizes, Trained
 from dctutor.estimator.scaling import Rule
@@ -198,11 +198,3 @@ class Players(nn.Module):
     def encode(self, x: Tensor) -> Tensor:
         """Logits of the K categories."""
         return self.discriminator(x)
-
-
-class Logits(Head):
-    """A softmax of codes that are logits already."""
-
-    def assign(self, z: Tensor) -> Tensor:
-        """Softmax of the logits."""
-        return z.softmax(1)
