@@ -3,6 +3,7 @@
 from dctutor.classical.agglomerative import path_integral
 from dctutor.classical.kmeans import kmeans, kmeans_labels, nearest
 from dctutor.classical.means import weighted_means
+from dctutor.classical.merging import merge_clusters, nearest_chains
 from dctutor.classical.mixtures import SphericalMixture, spherical_mixture
 from dctutor.classical.neighbours import NeighbourGraph, neighbour_graph
 from dctutor.classical.spectral import (
@@ -21,7 +22,9 @@ __all__ = [
     "keep_largest",
     "kmeans",
     "kmeans_labels",
+    "merge_clusters",
     "nearest",
+    "nearest_chains",
     "neighbour_graph",
     "path_integral",
     "sinkhorn",
