@@ -55,8 +55,9 @@ def merge_clusters(
               + \frac{\mathbf{1}^T W_{ba} W_{ab} \mathbf{1}}{|b|^2}
 
     It is kept for those pairs only that the graph ties: memory grows with n times ``n_neighbors``, not with n squared.
-    After a merger it is exact. A small cluster that nothing ties to another one joins the one with the nearest mean:
-    otherwise outliers stay clusters to the end, and large clusters merge in their place.
+    After a merger it is exact. Outliers are hardly tied to any cluster: they would stay clusters to the end, and large
+    clusters merge in their place. So two large ones merge only once there are no small ones. Before that, the smallest
+    joins the cluster that it is most tied to, or if there is none, that with the nearest mean.
 
     Parameters
     ----------
@@ -140,27 +141,29 @@ class _Clusters:
 
     def merge(self, n_clusters: int, least: float) -> _Labels:
         enough = least * len(self.labels) / n_clusters
-        loose = [a for a in range(len(self.size)) if not self.paths[a] and self.size[a] < enough]
-        heap = [(-self.best[a][0], a) for a in range(len(self.size)) if self.paths[a]]
-        heapify(heap)
+        pairs = [(-self.best[a][0], a) for a in range(len(self.size)) if self.paths[a]]
+        small = [(self.size[a], a) for a in range(len(self.size)) if self.size[a] < enough]
+        heapify(pairs)
+        heapify(small)
         while self.left > n_clusters:
-            a, b = -1, -1
-            while loose and b < 0:
-                one = loose.pop()
-                if self.alive[one] and not self.paths[one]:
-                    a, b = self._nearest(one), one
-            while heap and b < 0:
-                value, one = heappop(heap)
-                if self.alive[one] and self.paths[one] and -value == self.best[one][0]:
-                    a, b = one, -self.best[one][1]
-            if b < 0:  # nothing is tied any more
-                b = min(np.flatnonzero(self.alive).tolist(), key=lambda c: self.size[c])
-                a = self._nearest(b)
+            while pairs and not self._is_best(*pairs[0]):
+                heappop(pairs)
+            while small and not (self.alive[small[0][1]] and small[0][0] == self.size[small[0][1]]):
+                heappop(small)
+            b = pairs[0][1] if pairs else -1
+            if not pairs or (small and min(self.size[b], self.size[-self.best[b][1]]) >= enough):
+                alive = np.flatnonzero(self.alive).tolist()
+                b = small[0][1] if small else min(alive, key=lambda c: self.size[c])
+            a = -self.best[b][1] if self.paths[b] else self._nearest(b)
             for c in self._join(a, b):
-                heappush(heap, (-self.best[c][0], c))
-            if not self.paths[a] and self.size[a] < enough:
-                loose.append(a)
+                heappush(pairs, (-self.best[c][0], c))
+            if self.size[a] < enough:
+                heappush(small, (self.size[a], a))
         return np.unique(self.labels, return_inverse=True)[1].astype(np.int64)
+
+    def _is_best(self, value: float, a: int) -> bool:
+        """Whether an entry of the queue still holds."""
+        return bool(self.alive[a] and self.paths[a]) and -value == self.best[a][0]
 
     def _nearest(self, a: int) -> int:
         others = np.flatnonzero(self.alive)
@@ -189,7 +192,7 @@ class _Clusters:
         found = np.bincount(self.labels[common], weights=out[1][i] * into[1][j])
         self.paths[a] = {c: 0.0 for c in sorted(around)}
         self.paths[a] |= {c: value for c, value in enumerate(found.tolist()) if value > 0 and c != a}
-        self.paths[b] = {}
+        self.paths[b], self.best[b] = {}, (0.0, 1)
         changed = [a]
         self.best[a] = (0.0, 1)
         for c in self.paths[a]:

@@ -85,7 +85,7 @@ class JULE(DeepClusterer):
     affinity minus that to the next four   affinity                                     simpler; no labels to tune it by
     rows are added after a merger          affinity is computed anew                    exact, as fast in a sparse graph
     dense matrix n x n                     sparse                                       memory
-    untied clusters join the nearest       the same, if they are small                  large ones may stand apart
+    clusters tied to none join another     small ones join first                        outliers took a cluster
     all pairs x 20 negatives               20 random pairs and negatives per anchor     time; in the mean the same
     50 feature maps, 5 x 5                 16 and 32, 3 x 3                             time
     SGD, batches of 100                    AdamW, batches of 256                        time
