@@ -94,7 +94,9 @@ def test_outliers_join_the_nearest_cluster():
 
 
 def test_clusters_that_nothing_ties_merge_to_the_number_asked_for():
-    x = torch.from_numpy(make_blobs([50, 50, 50, 30], 2, centers=[[0, 0], [1, 50], [100, 0], [100, 9]], random_state=0, shuffle=False)[0])
+    x = torch.from_numpy(
+        make_blobs([50, 50, 50, 30], 2, centers=[[0, 0], [1, 50], [100, 0], [100, 9]], random_state=0, shuffle=False)[0]
+    )
     found = merge_clusters(x, nearest_chains(x), 3, n_neighbors=5)
     assert sorted(np.bincount(found)) == [50, 50, 80] and len(set(found[100:])) == 1
 
