@@ -92,8 +92,8 @@ class JULE(DeepClusterer):
     SGD, batches of 100                    AdamW, batches of 256                        time
     =====================================  ===========================================  ===============================
 
-    The authors chose :math:`K_c`, the number of clusters in eq. 7, and :math:`\gamma` by labels of MNIST. Two rows above
-    were decided here with labels of MNIST seen, on one seed each.
+    The authors chose :math:`K_c`, the number of clusters in eq. 7, and :math:`\gamma` by labels of MNIST. Two rows
+    above were decided here with labels of MNIST seen, on one seed each.
 
     References
     ----------
