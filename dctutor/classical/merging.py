@@ -220,4 +220,5 @@ def _rows(matrix: sparse.csr_matrix) -> list[_Row]:
 
 def _added(one: _Row, other: _Row) -> _Row:
     index, place = np.unique(np.concatenate([one[0], other[0]]), return_inverse=True)
-    return index, np.bincount(place, weights=np.concatenate([one[1], other[1]]), minlength=len(index))
+    weights = np.concatenate([one[1], other[1]])
+    return index, np.bincount(place, weights=weights, minlength=len(index)).astype(np.float64)
