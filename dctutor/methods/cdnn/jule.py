@@ -85,9 +85,9 @@ class JULE(DeepClusterer):
     affinity minus that to the next four   affinity                                     simpler; no labels to tune it by
     rows are added after a merger          affinity is computed anew                    exact, as fast in a sparse graph
     dense matrix n x n                     sparse                                       memory
-    clusters tied to none join another     small ones join first                        labels seen: outliers took one
-    :math:`\eta` 0.9, 20 epochs each        0.7, 12 epochs per period                    better on mnist-5k, labels seen
-    all pairs x 20 negatives               20 random pairs and negatives per anchor     time; in the mean the same
+    clusters tied to none join another     two large ones merge last                    labels seen: outliers took one
+    :math:`\eta` 0.9, 20 epochs each       0.7, 12 epochs per period                    better on mnist-5k, labels seen
+    all pairs x 20 negatives               20 random pairs and negatives per anchor     time; weighs anchors, not pairs
     50 feature maps, 5 x 5                 16 and 32, 3 x 3                             time
     SGD, batches of 100                    AdamW, batches of 256                        time
     =====================================  ===========================================  ===============================
