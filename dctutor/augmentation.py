@@ -7,9 +7,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from dctutor._validation import check_number
+from dctutor._validation import check_integer, check_number
 
-__all__ = ["affine", "augmenter", "check_affine", "mask"]
+__all__ = ["affine", "augmenter", "check_affine", "mask", "random_perturbation", "virtual_adversarial"]
 
 #: The amounts of `affine`, and what each stays below; the probability of a flip may be 1.
 _BELOW = {"rotation": math.inf, "shift": math.inf, "zoom": 1.0, "shear": 90.0, "flip": math.inf}
@@ -156,3 +156,109 @@ def mask(x: Tensor, rate: float, generator: torch.Generator) -> Tensor:
     draws = words.random_(-(2**63), None, generator=generator).view(torch.uint8)
     keep = draws[: x.numel()].view(x.shape) >= level
     return x * keep * (256 / (256 - level))
+
+
+def random_perturbation(x: Tensor, radius: Tensor | float, generator: torch.Generator) -> Tensor:
+    """Move each sample by a given distance in a random direction (Bachman et al. 2014; RPT in Hu et al. 2017).
+
+    Parameters
+    ----------
+    x : Tensor of shape (n, d)
+        Samples.
+    radius : Tensor of shape (n,) or float
+        How far each one moves, at least 0.
+    generator : torch.Generator
+        Source of the randomness, on the device of ``x``.
+
+    Returns
+    -------
+    Tensor of the same shape
+        The moved samples; directions are uniform on the sphere.
+    """
+    return x + _column(radius, x) * _direction(x, generator)
+
+
+def virtual_adversarial(
+    x: Tensor,
+    classify: Callable[[Tensor], Tensor],
+    radius: Tensor | float,
+    generator: torch.Generator,
+    *,
+    target: Tensor | None = None,
+    probe: float = 1.0,
+    iterations: int = 1,
+) -> Tensor:
+    r"""Move each sample by a given distance to where a network's answer changes most (Miyato et al. 2016).
+
+    .. math:: r = \arg\max_{\lVert r \rVert \leq \epsilon} KL\big(p(x) \Vert p(x + r)\big)
+
+    Near x the divergence is a quadratic form in r, so that r points along an eigenvector with the largest eigenvalue.
+    It is found by power iteration from a random direction d, without the matrix: the product with d is the
+    gradient of the divergence at a probe nearby,
+
+    .. math:: g = \nabla_d KL\big(p(x) \Vert p(x + \xi d)\big), \qquad d \leftarrow \frac{g}{\lVert g \rVert}, \qquad
+              r = \epsilon d
+
+    Parameters
+    ----------
+    x : Tensor of shape (n, d)
+        Samples.
+    classify : callable
+        From samples to logits, shape (n, K). Its weights get no gradient from this search.
+    radius : Tensor of shape (n,) or float
+        :math:`\epsilon`, how far each sample moves, at least 0.
+    generator : torch.Generator
+        Source of the first directions, on the device of ``x``.
+    target : Tensor of shape (n, K), optional
+        Logits of ``x``, if they are known; by default computed.
+    probe : float, default=1.0
+        Distance of the probe in radii, :math:`\xi / \epsilon`, positive. A small one comes closest to the eigenvector;
+        a large one also sees a border of clusters that is further away.
+    iterations : int, default=1
+        Steps of the power iteration; each costs one pass through the network and back. 0 is `random_perturbation`.
+
+    Returns
+    -------
+    Tensor of the same shape
+        The moved samples; no gradient flows through them. Where the gradient vanishes, the direction stays random.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If ``probe`` or ``iterations`` is out of its range.
+
+    References
+    ----------
+    .. [1] Miyato et al., "Distributional Smoothing with Virtual Adversarial Training", ICLR 2016.
+    """
+    check_number("probe", probe, open_at_minimum=True)
+    check_integer("iterations", iterations, minimum=0)
+    x, epsilon = x.detach(), _column(radius, x)
+    with torch.no_grad():
+        log_p = _log_softmax(classify(x) if target is None else target)
+    d = _direction(x, generator)
+    for _ in range(iterations):
+        d.requires_grad_()
+        with torch.enable_grad():
+            divergence = F.kl_div(
+                _log_softmax(classify(x + probe * epsilon * d)), log_p, reduction="sum", log_target=True
+            )
+            (g,) = torch.autograd.grad(divergence, d)
+        # Divided by its largest entry first: the squares of tiny gradients would be 0.
+        largest = g.abs().amax(1, keepdim=True)
+        known = (largest > 0) & largest.isfinite()
+        d = torch.where(known, F.normalize(g / largest, dim=1), d).detach()
+    return x + epsilon * d
+
+
+def _direction(x: Tensor, generator: torch.Generator) -> Tensor:
+    """Unit vectors, uniform on the sphere."""
+    return F.normalize(torch.randn(x.shape, generator=generator, dtype=x.dtype, device=x.device), dim=1)
+
+
+def _column(radius: Tensor | float, x: Tensor) -> Tensor:
+    return torch.as_tensor(radius, dtype=x.dtype, device=x.device).expand(len(x)).unsqueeze(1)
+
+
+def _log_softmax(logits: Tensor) -> Tensor:
+    return (logits if logits.dtype == torch.float64 else logits.float()).log_softmax(1)

@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy import ndimage
 
-from dctutor.augmentation import affine, mask
+from dctutor.augmentation import affine, mask, random_perturbation, virtual_adversarial
 
 SHAPE = (1, 28, 28)
 
@@ -172,3 +172,92 @@ def test_gradients_pass_through():
 def test_bad_amounts_are_named(amounts, error, message):
     with pytest.raises(error, match=message):
         affine(torch.zeros(1, 784), SHAPE, seeded(), **amounts)
+
+
+def test_random_perturbations_have_their_length_and_any_direction():
+    x, radius = torch.randn(4000, 5, generator=seeded(1)), torch.linspace(0, 3, 4000)
+    moved = random_perturbation(x, radius, seeded()) - x
+    torch.testing.assert_close(moved.norm(dim=1), radius, rtol=1e-4, atol=1e-6)
+    directions = moved[1:] / radius[1:, None]
+    # Uniform on the sphere: mean 0, covariance 1 / d.
+    assert directions.mean(0).abs().max() < 0.03
+    torch.testing.assert_close(directions.T @ directions / len(directions), torch.eye(5) / 5, rtol=0, atol=0.015)
+
+
+def linear(d=6, k=4, seed=0):
+    """A linear classifier in double precision."""
+    weights = torch.randn(k, d, generator=seeded(seed), dtype=torch.float64)
+    return lambda x: x @ weights.T
+
+
+def hessian(classify, x):
+    """Of the divergence of an answer from that at ``x``, by automatic differentiation."""
+    target = classify(x[None]).softmax(1)
+
+    def divergence(r):
+        return (target * (target.log() - classify((x + r)[None]).log_softmax(1))).sum()
+
+    return torch.autograd.functional.hessian(divergence, torch.zeros_like(x))
+
+
+def test_virtual_adversarial_is_the_leading_eigenvector_of_the_divergence():
+    classify, x = linear(), torch.randn(5, 6, generator=seeded(1), dtype=torch.float64)
+    moved = virtual_adversarial(x, classify, 2.0, seeded(), probe=1e-5, iterations=300) - x
+    torch.testing.assert_close(moved.norm(dim=1), torch.full((5,), 2.0, dtype=torch.float64))
+    for row, r in zip(x, moved, strict=True):
+        leading = torch.linalg.eigh(hessian(classify, row)).eigenvectors[:, -1]
+        assert abs(r @ leading).item() == pytest.approx(2, rel=1e-4)
+
+
+def test_one_iteration_is_a_product_with_the_hessian():
+    classify, x = linear(), torch.randn(5, 6, generator=seeded(1), dtype=torch.float64)
+    first = random_perturbation(x, 1.0, seeded(3)) - x
+    moved = virtual_adversarial(x, classify, 0.5, seeded(3), probe=1e-5) - x
+    for row, d, r in zip(x, first, moved, strict=True):
+        product = hessian(classify, row) @ d
+        torch.testing.assert_close(r, 0.5 * product / product.norm(), rtol=1e-3, atol=1e-4)
+
+
+def test_virtual_adversarial_changes_answers_more_than_chance():
+    classify, x = linear(50), torch.randn(200, 50, generator=seeded(1), dtype=torch.float64)
+    p = classify(x).log_softmax(1)
+
+    def change(moved):
+        return (p.exp() * (p - classify(moved).log_softmax(1))).sum(1).mean()
+
+    by_chance = change(virtual_adversarial(x, classify, 0.3, seeded(), iterations=0))
+    torch.testing.assert_close(by_chance, change(random_perturbation(x, 0.3, seeded())))
+    assert change(virtual_adversarial(x, classify, 0.3, seeded())) > 5 * by_chance
+
+
+def test_virtual_adversarial_leaves_no_gradient_behind_and_takes_given_logits():
+    layer, x = torch.nn.Linear(6, 3), torch.randn(8, 6, generator=seeded(1)).requires_grad_()
+    moved = virtual_adversarial(x, layer, 1.0, seeded())
+    given = virtual_adversarial(x, layer, 1.0, seeded(), target=layer(x))
+    assert layer.weight.grad is None and x.grad is None and not moved.requires_grad
+    assert torch.equal(moved, given)
+    with torch.no_grad():
+        assert torch.equal(virtual_adversarial(x, layer, 1.0, seeded()), moved)
+
+
+@pytest.mark.parametrize("scale", [0.0, 1e-18, 1e30])
+def test_virtual_adversarial_moves_by_the_radius_whatever_the_gradient(scale):
+    """It vanishes where nothing depends on the sample, and where the answer is entirely sure."""
+    x = torch.randn(8, 6, generator=seeded(1))
+    moved = virtual_adversarial(x, lambda x: scale * x[:, :3], 1.0, seeded()) - x
+    torch.testing.assert_close(moved.norm(dim=1), torch.ones(8))
+
+
+def test_virtual_adversarial_under_autocast():
+    layer, x = torch.nn.Linear(20, 3), torch.randn(8, 20, generator=seeded(1))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        narrow = virtual_adversarial(x, layer, 1.0, seeded()) - x
+    assert narrow.dtype == torch.float32
+    wide = virtual_adversarial(x, layer, 1.0, seeded()) - x
+    assert torch.nn.functional.cosine_similarity(narrow, wide, dim=1).min() > 0.99
+
+
+@pytest.mark.parametrize(("setting", "message"), [({"probe": 0.0}, "probe"), ({"iterations": -1}, "iterations")])
+def test_virtual_adversarial_names_bad_arguments(setting, message):
+    with pytest.raises(ValueError, match=f"{message}: expected"):
+        virtual_adversarial(torch.zeros(2, 3), linear(3), 1.0, seeded(), **setting)

@@ -1,4 +1,7 @@
-"""How much cluster assignments say of the samples: entropies, from logits (Krause et al. 2010; Springenberg 2016)."""
+"""How much cluster assignments say of the samples: entropies, from logits.
+
+Krause et al. (2010), Springenberg (2016), Hu et al. (2017).
+"""
 
 import math
 
@@ -8,7 +11,7 @@ from torch import Tensor
 
 from dctutor.losses._precision import in_float32
 
-__all__ = ["conditional_entropy", "marginal_entropy", "mutual_information"]
+__all__ = ["conditional_entropy", "marginal_divergence", "marginal_entropy", "mutual_information"]
 
 
 def _log_softmax(logits: Tensor) -> Tensor:
@@ -16,6 +19,10 @@ def _log_softmax(logits: Tensor) -> Tensor:
         raise ValueError(f"logits: expected shape (n, K), got {tuple(logits.shape)}")
     # The floor: 0 times minus infinity, the logarithm of a probability too small for its type, would be NaN.
     return logits.log_softmax(1).clamp_min(torch.finfo(logits.dtype).min)
+
+
+def _log_mean(log_p: Tensor) -> Tensor:
+    return log_p.logsumexp(0) - math.log(len(log_p))
 
 
 def _entropy(log_p: Tensor) -> Tensor:
@@ -73,7 +80,42 @@ def marginal_entropy(logits: Float[Tensor, "n k"]) -> Float[Tensor, ""]:
         If there is no row or no column.
     """
     log_p = _log_softmax(logits)
-    return _entropy(log_p.logsumexp(0) - math.log(len(log_p)))
+    return _entropy(_log_mean(log_p))
+
+
+@in_float32
+def marginal_divergence(logits: Float[Tensor, "n k"], prior: Float[Tensor, " k"] | None = None) -> Float[Tensor, ""]:
+    r"""How far the use of the clusters is from the fractions that are expected (Hu et al. 2017, eq. 10).
+
+    .. math:: KL(\bar{p} \Vert q) = \sum_k \bar{p}_k \log \frac{\bar{p}_k}{q_k}, \qquad
+              \bar{p} = \frac{1}{n} \sum_i p_i, \quad p_i = \mathrm{softmax}(\mathrm{logits}_i)
+
+    With a uniform prior it is log K minus `marginal_entropy`. It is `balanced_assignments` of the same probabilities;
+    from logits, the gradient reaches a cluster that has become empty.
+
+    Parameters
+    ----------
+    logits : Tensor of shape (n, K)
+        One row per sample of a batch.
+    prior : Tensor of shape (K,), optional
+        The expected fractions q, positive, summing to 1. By default the uniform distribution.
+
+    Returns
+    -------
+    Tensor of shape ()
+        In nats, at least 0.
+
+    Raises
+    ------
+    ValueError
+        If there is no row or no column, or ``prior`` is not K positive numbers that sum to 1.
+    """
+    log_p = _log_mean(_log_softmax(logits))
+    if prior is None:
+        return math.log(len(log_p)) - _entropy(log_p)
+    if prior.shape != log_p.shape or not ((prior > 0).all() and abs(prior.sum().item() - 1) < 1e-4):
+        raise ValueError(f"prior: expected {len(log_p)} positive fractions that sum to 1, got {prior.tolist()}")
+    return (log_p.exp() * (log_p - prior.log())).sum()
 
 
 @in_float32

@@ -3,7 +3,7 @@
 from dctutor.snapshots import Snapshot
 from dctutor.training.averaging import AveragedEpoch
 from dctutor.training.loop import Loop, Step
-from dctutor.training.normalization import measure_batch_norm
+from dctutor.training.normalization import measure_batch_norm, untracked_batch_norm
 from dctutor.training.pretraining import divide_code, pretrain, scale_code
 from dctutor.training.processes import Processes
 
@@ -17,4 +17,5 @@ __all__ = [
     "measure_batch_norm",
     "pretrain",
     "scale_code",
+    "untracked_batch_norm",
 ]

@@ -1,13 +1,14 @@
-"""Running statistics of batch normalisation, measured on the data that a network is going to see."""
+"""Running statistics of batch normalisation: what they are measured on."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-__all__ = ["measure_batch_norm"]
+__all__ = ["measure_batch_norm", "untracked_batch_norm"]
 
 _ROWS = 1024  # of a batch; the means over batches are then close to those of all the data
 
@@ -42,3 +43,26 @@ def measure_batch_norm(network: nn.Module, x: Tensor, forward: Callable[[Tensor]
     finally:
         for layer, (training, momentum) in zip(layers, before, strict=True):
             layer.training, layer.momentum = training, momentum
+
+
+@contextmanager
+def untracked_batch_norm(network: nn.Module) -> Iterator[None]:
+    """Let changed samples pass a network that is being trained without a trace in its running means and variances.
+
+    In this context, batch normalisation layers in training mode use the statistics of each batch, as always, and leave
+    the running ones as they are. Layers in evaluation mode work as always.
+
+    Parameters
+    ----------
+    network : nn.Module
+        Its batch normalisation layers, at any depth, are the ones meant.
+    """
+    layers = [module for module in network.modules() if isinstance(module, _BatchNorm)]
+    before = [layer.track_running_stats for layer in layers]
+    try:
+        for layer in layers:
+            layer.track_running_stats = False
+        yield
+    finally:
+        for layer, tracked in zip(layers, before, strict=True):
+            layer.track_running_stats = tracked

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from chapters import chapters, names, numbers, solution
+from scipy.stats import entropy
 
 from dctutor import architectures, exercises, losses
 from dctutor.exercises import check
@@ -274,10 +275,19 @@ def sela_prior():
     yield [1 - fraction for fraction in kept], "change their label"
 
 
+def imsat_prior():
+    _, lines = solution("ex-imsat-prior")
+    yield numbers(lines[0]), ""
+    answers_, priors = np.array([[0.9, 0.1], [0.1, 0.9]]), ([0.5, 0.5], [0.8, 0.2])
+    yield [entropy(answers_.mean(0), q) for q in priors], ""
+    yield [entropy(q, answers_.mean(0)) for q in priors], "comes first"
+    yield [np.mean([entropy(p, q) for p in answers_]) for q in priors], "mean of the answers first"
+
+
 CASES = {f"ex-{case.__name__.replace('_', '-')}": case for case in (
     first_acc, arch_odd, arch_count, arch_saturate, features_silence, metrics_mean, metrics_silhouette, schedules_scale,
     dac_noise, dcn_forget, den_t, depict_sharpness, depict_root, dmc_fuzziness, dmc_components, dec_nu, dec_power,
-    aecm_rank, aecm_soft, cm_alpha, cm_batch, sela_prior,
+    aecm_rank, aecm_soft, cm_alpha, cm_batch, sela_prior, imsat_prior,
 )}  # fmt: skip
 
 

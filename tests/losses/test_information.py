@@ -6,9 +6,15 @@ import scipy.special
 import scipy.stats
 import torch
 
-from dctutor.losses import balanced_assignments, conditional_entropy, marginal_entropy, mutual_information
+from dctutor.losses import (
+    balanced_assignments,
+    conditional_entropy,
+    marginal_divergence,
+    marginal_entropy,
+    mutual_information,
+)
 
-ENTROPIES = [conditional_entropy, marginal_entropy, mutual_information]
+ENTROPIES = [conditional_entropy, marginal_divergence, marginal_entropy, mutual_information]
 each = pytest.mark.parametrize("entropy", ENTROPIES, ids=lambda entropy: entropy.__name__)
 
 
@@ -32,6 +38,32 @@ def test_marginal_entropy_is_what_balanced_assignments_lack():
     logits = draw()
     expected = np.log(4) - balanced_assignments(logits.softmax(1))
     torch.testing.assert_close(marginal_entropy(logits), expected)
+
+
+@pytest.mark.parametrize("prior", [None, [0.4, 0.3, 0.2, 0.1], [0.97, 0.01, 0.01, 0.01]])
+@pytest.mark.parametrize("spread", [0.1, 2.0, 50.0])
+def test_divergence_from_a_prior_is_scipys(prior, spread):
+    logits = draw(spread=spread) + torch.tensor([3.0, 0.0, 0.0, -2.0])
+    p, q = (
+        scipy.special.softmax(logits.numpy(), axis=1),
+        None if prior is None else torch.tensor(prior, dtype=torch.float64),
+    )
+    expected = scipy.stats.entropy(p.mean(0), np.full(4, 0.25) if prior is None else prior)
+    assert marginal_divergence(logits, q).item() == pytest.approx(expected, rel=1e-7)
+    torch.testing.assert_close(marginal_divergence(logits, q), balanced_assignments(logits.softmax(1), q))
+    assert torch.autograd.gradcheck(lambda z: marginal_divergence(z, q), logits.requires_grad_())
+
+
+def test_divergence_is_0_where_sizes_are_those_of_the_prior():
+    sure = 1000 * torch.eye(3)[[0, 0, 0, 1, 2]]
+    assert marginal_divergence(sure, torch.tensor([0.6, 0.2, 0.2])).item() == pytest.approx(0, abs=1e-6)
+    assert marginal_divergence(sure).item() > 0.1
+
+
+@pytest.mark.parametrize("prior", [[0.5, 0.5], [0.5, 0.5, 0.5], [1.0, 0.0, 0.0]])
+def test_a_prior_is_k_positive_fractions(prior):
+    with pytest.raises(ValueError, match="prior: expected 3 positive fractions that sum to 1, got"):
+        marginal_divergence(torch.zeros(5, 3), torch.tensor(prior))
 
 
 def test_the_ends_of_the_scale():

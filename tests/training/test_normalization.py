@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from dctutor.architectures import CNN, MLP
-from dctutor.training.normalization import measure_batch_norm
+from dctutor.training.normalization import measure_batch_norm, untracked_batch_norm
 
 
 def draw(n, d=3, seed=0):
@@ -53,3 +53,27 @@ def test_without_such_layers_nothing_passes_and_an_error_leaves_the_modes():
     with pytest.raises(RuntimeError, match="stop"):
         measure_batch_norm(layer, draw(4), fail)
     assert not layer.training and layer.momentum == 0.1
+
+
+def test_untracked_samples_are_normalised_among_themselves_and_leave_no_trace():
+    network = MLP(3, (4, 5, 2), batch_norm=True)
+    network(draw(50))
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    other = 100 * draw(40, seed=1)
+    with untracked_batch_norm(network):
+        found = network(other)
+    for name, value in network.state_dict().items():
+        assert torch.equal(value, before[name]), name
+    torch.testing.assert_close(found, network(other))  # which leaves a trace
+    assert not torch.equal(network.norms[0].running_mean, before["norms.0.running_mean"])
+
+
+def test_untracked_layers_in_evaluation_mode_use_the_running_statistics():
+    network = MLP(3, (4, 5, 2), batch_norm=True)
+    network(draw(50))
+    network.eval()
+    expected = network(draw(9, seed=1))
+    with pytest.raises(RuntimeError, match="stop"), untracked_batch_norm(network):
+        assert torch.equal(network(draw(9, seed=1)), expected)
+        raise RuntimeError("stop")
+    assert all(norm.track_running_stats for norm in network.norms)
