@@ -6,12 +6,23 @@ Heads `assign` codes to clusters. Initial weights come from torch's global gener
 """
 
 from dctutor.architectures.autoencoder import Autoencoder
+from dctutor.architectures.boltzmann import DeepBelief, RestrictedBoltzmann
 from dctutor.architectures.bounded_autoencoder import BoundedAutoencoder
 from dctutor.architectures.cnn import CNN, TransposedCNN
 from dctutor.architectures.convolutional_autoencoder import ConvolutionalAutoencoder
 from dctutor.architectures.fully_convolutional import FullyConvolutionalAutoencoder
 from dctutor.architectures.gan import ConvolutionalDiscriminator, ConvolutionalGenerator, Discriminator, Generator
-from dctutor.architectures.heads import Fuzzy, Head, Logits, MergedSoftmax, Mixture, Softmax, StudentT, Subspaces
+from dctutor.architectures.heads import (
+    Directions,
+    Fuzzy,
+    Head,
+    Logits,
+    MergedSoftmax,
+    Mixture,
+    Softmax,
+    StudentT,
+    Subspaces,
+)
 from dctutor.architectures.identity import Identity
 from dctutor.architectures.mlp import MLP
 from dctutor.architectures.pooled_cnn import PooledCNN
@@ -29,6 +40,8 @@ __all__ = [
     "ConvolutionalDiscriminator",
     "ConvolutionalGenerator",
     "ConvolutionalVAE",
+    "DeepBelief",
+    "Directions",
     "Discriminator",
     "FullyConvolutionalAutoencoder",
     "Fuzzy",
@@ -39,6 +52,7 @@ __all__ = [
     "MergedSoftmax",
     "Mixture",
     "PooledCNN",
+    "RestrictedBoltzmann",
     "SelfExpression",
     "Softmax",
     "StudentT",

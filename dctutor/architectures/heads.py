@@ -11,7 +11,7 @@ from dctutor._validation import check_integer, check_number
 from dctutor.architectures._layers import full_precision, glorot
 from dctutor.losses import fuzzy_memberships, student_t, subspace_memberships
 
-__all__ = ["Fuzzy", "Head", "Logits", "MergedSoftmax", "Mixture", "Softmax", "StudentT", "Subspaces"]
+__all__ = ["Directions", "Fuzzy", "Head", "Logits", "MergedSoftmax", "Mixture", "Softmax", "StudentT", "Subspaces"]
 
 
 class Head(nn.Module, ABC):
@@ -163,6 +163,57 @@ class Softmax(Head):
         variance = (z - centers[labels]).square().mean().clamp_min(0.01)
         self.layer.weight.copy_(centers / variance)
         self.layer.bias.copy_(-centers.square().sum(1) / (2 * variance))
+
+
+class Directions(Head):
+    r"""Directions around a mean, each with a size: the clusters of `dctutor.classical.maximum_margin`.
+
+    .. math:: p_k \propto n_k \exp\left(C \, w_k^\top a (z - m) - \tfrac{1}{2} \lVert w_k \rVert^2\right)
+
+    Parameters
+    ----------
+    n_clusters, embedding_dim : int
+        See `Head`.
+    sharpness : float, default 4.25
+        C, positive.
+
+    Attributes
+    ----------
+    mean, factor : Tensor of shape (p,) and ()
+        m and a.
+    weights : Tensor of shape (K, p)
+        The directions w.
+    counts : Tensor of shape (K,)
+        The sizes n. A cluster of size 0 has no probability, unless all have.
+    """
+
+    mean: Tensor
+    factor: Tensor
+    weights: Tensor
+    counts: Tensor
+
+    def __init__(self, n_clusters: int, embedding_dim: int, sharpness: float = 4.25) -> None:
+        super().__init__(n_clusters, embedding_dim)
+        self.sharpness = check_number("sharpness", sharpness, open_at_minimum=True)
+        self.register_buffer("mean", torch.zeros(embedding_dim))
+        self.register_buffer("factor", torch.ones(()))
+        self.register_buffer("weights", torch.zeros(n_clusters, embedding_dim))
+        self.register_buffer("counts", torch.ones(n_clusters))
+
+    def place(self, **values: Tensor) -> None:
+        """Set attributes by their names."""
+        for name, value in values.items():
+            self.get_buffer(name).copy_(value)
+
+    def along(self, z: Float[Tensor, "n p"]) -> Float[Tensor, "n k"]:
+        """How far codes lie in each direction; minus infinity for clusters of size 0."""
+        found = self.factor * (z.float() - self.mean) @ self.weights.T
+        return found.masked_fill(self.counts == 0, -torch.inf)
+
+    def assign(self, z: Float[Tensor, "n p"]) -> Float[Tensor, "n k"]:
+        """Posterior of each cluster."""
+        score = self.counts.log() + self.sharpness * self.along(z) - self.weights.square().sum(1) / 2
+        return score.softmax(1)
 
 
 class Logits(Head):

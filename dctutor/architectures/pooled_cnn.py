@@ -64,10 +64,14 @@ class PooledCNN(nn.Module):
         self.blocks = nn.Sequential(*blocks)
         self.head = nn.Linear(inputs * height * width, embedding_dim)
 
-    def encode(self, x: Float[Tensor, "n ..."]) -> Float[Tensor, "n p"]:
-        """Features of images, which may be flat: the dense layer's output after a ReLU."""
+    def dense_output(self, x: Float[Tensor, "n ..."]) -> Float[Tensor, "n p"]:
+        """What the dense layer gives for images, which may be flat; in float32 even under autocast."""
         maps = self.blocks(x.reshape(len(x), *self.image_shape))
-        return full_precision(self.head, maps.flatten(1)).relu()
+        return full_precision(self.head, maps.flatten(1))
+
+    def encode(self, x: Float[Tensor, "n ..."]) -> Float[Tensor, "n p"]:
+        """Features of images: the dense layer's output after a ReLU."""
+        return self.dense_output(x).relu()
 
     def forward(self, x: Float[Tensor, "n ..."]) -> Float[Tensor, "n p"]:
         """Features of images."""

@@ -2,7 +2,9 @@
 
 from dctutor.classical.agglomerative import path_integral
 from dctutor.classical.kmeans import kmeans, kmeans_labels, nearest
+from dctutor.classical.maximum_margin import MaximumMargin, maximum_margin
 from dctutor.classical.means import weighted_means
+from dctutor.classical.merging import merge_clusters, nearest_chains
 from dctutor.classical.mixtures import SphericalMixture, spherical_mixture
 from dctutor.classical.neighbours import NeighbourGraph, neighbour_graph
 from dctutor.classical.spectral import (
@@ -15,13 +17,17 @@ from dctutor.classical.transport import sinkhorn
 from dctutor.classical.ward import ward
 
 __all__ = [
+    "MaximumMargin",
     "NeighbourGraph",
     "SphericalMixture",
     "cluster_subspaces",
     "keep_largest",
     "kmeans",
     "kmeans_labels",
+    "maximum_margin",
+    "merge_clusters",
     "nearest",
+    "nearest_chains",
     "neighbour_graph",
     "path_integral",
     "sinkhorn",

@@ -2,16 +2,15 @@
 
 Losses that know nothing of clusters (3.1): `nonclustering`, `weighted` for features with weights, and `generative` for
 networks that draw new samples (2.4, 2.5). Losses that do (3.2): `clustering`, `balance`, `fuzzy`, `sparsity`,
-`classification`, `agglomerative`, `self_expression` for subspaces, and `mixture` for a Gaussian mixture as a network.
-`self_paced` says which samples count yet.
-`classification`, `agglomerative`, `information` for entropies, `self_expression` for subspaces, and `mixture` for a
-Gaussian mixture as a network.
+`classification`, `agglomerative`, `information` for entropies, `margin`, `self_expression` for subspaces, and `mixture`
+for a Gaussian mixture as a network. `self_paced` says which samples count yet; `contrastive` is for Boltzmann machines.
 """
 
 from dctutor.losses.agglomerative import cluster_affinity, merging, triplet
 from dctutor.losses.balance import balanced_assignments, balanced_target
 from dctutor.losses.classification import cluster_classification
 from dctutor.losses.clustering import assignment_hardening, k_means, student_t, target_distribution
+from dctutor.losses.contrastive import contrastive_divergence
 from dctutor.losses.fuzzy import fuzzy_k_means, fuzzy_memberships
 from dctutor.losses.generative import bernoulli_nll, discriminator_loss, gaussian_kl, gaussian_nll, generator_loss
 from dctutor.losses.information import (
@@ -20,6 +19,7 @@ from dctutor.losses.information import (
     marginal_entropy,
     mutual_information,
 )
+from dctutor.losses.margin import margin
 from dctutor.losses.mixture import (
     centroid_correlation,
     clustering_module,
@@ -49,6 +49,7 @@ __all__ = [
     "clustering_module",
     "coefficient_norm",
     "conditional_entropy",
+    "contrastive_divergence",
     "dirichlet_prior",
     "discriminator_loss",
     "feature_weights",
@@ -62,6 +63,7 @@ __all__ = [
     "k_means",
     "layerwise_reconstruction",
     "locality_preserving",
+    "margin",
     "marginal_divergence",
     "marginal_entropy",
     "merging",

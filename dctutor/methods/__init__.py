@@ -31,7 +31,9 @@ if TYPE_CHECKING:  # a type checker runs nothing; a test holds these lines to th
     from dctutor.methods.autoencoder.idec import IDEC as IDEC
     from dctutor.methods.cdnn.aspc_da import ASPCDA as ASPCDA
     from dctutor.methods.cdnn.dec import DEC as DEC
+    from dctutor.methods.cdnn.dnc import DNC as DNC
     from dctutor.methods.cdnn.imsat import IMSAT as IMSAT
+    from dctutor.methods.cdnn.jule import JULE as JULE
     from dctutor.methods.cdnn.sela import SeLa as SeLa
     from dctutor.methods.mixture.aecm import AECM as AECM
     from dctutor.methods.mixture.clustering_module import ClusteringModule as ClusteringModule

@@ -1,6 +1,15 @@
 """Scores of a clustering, with known labels (survey 4.1) and without labels (survey 4.2)."""
 
-from dctutor.metrics.external import Confusion, ari, clustering_accuracy, confusion_matrix, match_labels, nmi, scores
+from dctutor.metrics.external import (
+    Confusion,
+    ari,
+    clustering_accuracy,
+    confusion_matrix,
+    match_labels,
+    nmi,
+    pair_f,
+    scores,
+)
 from dctutor.metrics.internal import calinski_harabasz, davies_bouldin, silhouette, silhouette_samples
 from dctutor.metrics.reporting import Report, report
 
@@ -14,6 +23,7 @@ __all__ = [
     "davies_bouldin",
     "match_labels",
     "nmi",
+    "pair_f",
     "report",
     "scores",
     "silhouette",

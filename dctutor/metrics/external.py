@@ -7,11 +7,11 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import linear_sum_assignment
 from scipy.sparse import coo_array, csr_array, eye_array, hstack
 from scipy.sparse.csgraph import min_weight_full_bipartite_matching
-from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
+from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score, pair_confusion_matrix
 
 from dctutor._inputs import as_array
 
-__all__ = ["Confusion", "ari", "clustering_accuracy", "confusion_matrix", "match_labels", "nmi", "scores"]
+__all__ = ["Confusion", "ari", "clustering_accuracy", "confusion_matrix", "match_labels", "nmi", "pair_f", "scores"]
 
 _MEANS = ("arithmetic", "geometric", "min", "max")
 _DENSE = 1_000_000  # classes times clusters; more are matched without a dense array of counts
@@ -261,6 +261,37 @@ def ari(y_true: ArrayLike, labels: ArrayLike) -> float:
         If there is no sample, the shapes differ from (n,), or labels are missing, fractional or of several kinds.
     """
     return _ari(*_groups(y_true, labels))
+
+
+def pair_f(y_true: ArrayLike, labels: ArrayLike) -> float:
+    r"""F-measure of pairs: of those in one cluster and those in one class, how many are the same pairs.
+
+    .. math:: F = \frac{2 P R}{P + R}
+
+    Precision P is the fraction of pairs in one cluster whose classes agree, recall R that of pairs in one class whose
+    clusters agree. Numbers of clusters and classes may differ; nothing is matched.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n,)
+        Classes.
+    labels : array-like of shape (n,)
+        Clusters.
+
+    Returns
+    -------
+    float
+        In [0, 1]; 1 if no two samples share a class or a cluster.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If there is no sample, the shapes differ from (n,), or labels are missing, fractional or of several kinds.
+    """
+    truth, found = _groups(y_true, labels)
+    counts = pair_confusion_matrix(truth.indices, found.indices)
+    wrong, both = counts[0, 1] + counts[1, 0], counts[1, 1]
+    return float(2 * both / (2 * both + wrong)) if both + wrong else 1.0
 
 
 def scores(y_true: ArrayLike, labels: ArrayLike) -> dict[str, float]:
