@@ -201,4 +201,4 @@ class Classifier(MLP):
 
     def encode(self, x: Tensor) -> Tensor:
         """Logits of the K clusters."""
-        return self(x)
+        return self(x.clamp(-1e15, 1e15))  # samples absurdly far away would overflow in a later layer
