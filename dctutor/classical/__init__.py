@@ -3,7 +3,7 @@
 from dctutor.classical.agglomerative import path_integral
 from dctutor.classical.kmeans import kmeans, kmeans_labels, nearest
 from dctutor.classical.means import weighted_means
-from dctutor.classical.mixtures import SphericalMixture, spherical_mixture
+from dctutor.classical.mixtures import SphericalMixture, diagonal_mixture, spherical_mixture
 from dctutor.classical.neighbours import NeighbourGraph, neighbour_graph
 from dctutor.classical.spectral import (
     cluster_subspaces,
@@ -18,6 +18,7 @@ __all__ = [
     "NeighbourGraph",
     "SphericalMixture",
     "cluster_subspaces",
+    "diagonal_mixture",
     "keep_largest",
     "kmeans",
     "kmeans_labels",

@@ -22,6 +22,7 @@ from dctutor.losses.mixture import (
     gini_impurity,
     orthonormality,
 )
+from dctutor.losses.mixture_prior import expected_mixture_nll, mixture_kl
 from dctutor.losses.nonclustering import (
     layerwise_reconstruction,
     locality_preserving,
@@ -46,6 +47,7 @@ __all__ = [
     "conditional_entropy",
     "dirichlet_prior",
     "discriminator_loss",
+    "expected_mixture_nll",
     "feature_weights",
     "fuzzy_k_means",
     "fuzzy_memberships",
@@ -59,6 +61,7 @@ __all__ = [
     "locality_preserving",
     "marginal_entropy",
     "merging",
+    "mixture_kl",
     "mutual_information",
     "orthonormality",
     "reconstruction",
