@@ -13,7 +13,15 @@ from dctutor.losses.balance import balanced_assignments, balanced_target
 from dctutor.losses.classification import cluster_classification
 from dctutor.losses.clustering import assignment_hardening, k_means, student_t, target_distribution
 from dctutor.losses.fuzzy import fuzzy_k_means, fuzzy_memberships
-from dctutor.losses.generative import bernoulli_nll, discriminator_loss, gaussian_kl, gaussian_nll, generator_loss
+from dctutor.losses.generative import (
+    bernoulli_nll,
+    discriminator_loss,
+    free_bits,
+    gaussian_divergences,
+    gaussian_kl,
+    gaussian_nll,
+    generator_loss,
+)
 from dctutor.losses.information import conditional_entropy, marginal_entropy, mutual_information
 from dctutor.losses.mixture import (
     centroid_correlation,
@@ -47,8 +55,10 @@ __all__ = [
     "dirichlet_prior",
     "discriminator_loss",
     "feature_weights",
+    "free_bits",
     "fuzzy_k_means",
     "fuzzy_memberships",
+    "gaussian_divergences",
     "gaussian_kl",
     "gaussian_nll",
     "generator_loss",

@@ -1,6 +1,15 @@
 """Scores of a clustering, with known labels (survey 4.1) and without labels (survey 4.2)."""
 
-from dctutor.metrics.external import Confusion, ari, clustering_accuracy, confusion_matrix, match_labels, nmi, scores
+from dctutor.metrics.external import (
+    Confusion,
+    ari,
+    clustering_accuracy,
+    confusion_matrix,
+    majority_accuracy,
+    match_labels,
+    nmi,
+    scores,
+)
 from dctutor.metrics.internal import calinski_harabasz, davies_bouldin, silhouette, silhouette_samples
 from dctutor.metrics.reporting import Report, report
 
@@ -12,6 +21,7 @@ __all__ = [
     "clustering_accuracy",
     "confusion_matrix",
     "davies_bouldin",
+    "majority_accuracy",
     "match_labels",
     "nmi",
     "report",
