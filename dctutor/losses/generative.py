@@ -35,7 +35,7 @@ def gaussian_kl(
     *,
     reduction: Reduction = "mean",
 ) -> Float[Tensor, ""]:
-    r"""Divergence of a VAE's codes from a normal prior, by default the standard one (Kingma & Welling 2014, appendix B).
+    r"""Divergence of a VAE's codes from a normal prior, by default N(0, I) (Kingma & Welling 2014, appendix B).
 
     .. math:: \sum_i KL\big(N(m_i, \operatorname{diag} \sigma_i^2) \,\Vert\, N(0, I)\big)
               = \frac{1}{2} \sum_i \sum_j \left(m_{ij}^2 + \sigma_{ij}^2 - \log \sigma_{ij}^2 - 1\right)
@@ -79,7 +79,8 @@ def gaussian_divergences(
     r"""Divergence of each normal distribution from a prior of its own, or from each of several.
 
     .. math:: KL\big(N(m, \operatorname{diag} \sigma^2) \,\Vert\, N(\mu, \operatorname{diag} s^2)\big)
-              = \frac{1}{2} \sum_j \left(\frac{(m_j - \mu_j)^2 + \sigma_j^2}{s_j^2} - \log \frac{\sigma_j^2}{s_j^2} - 1\right)
+              = \frac{1}{2} \sum_j \left(\frac{(m_j - \mu_j)^2 + \sigma_j^2}{s_j^2}
+              - \log \frac{\sigma_j^2}{s_j^2} - 1\right)
 
     Parameters
     ----------

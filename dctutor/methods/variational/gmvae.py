@@ -19,9 +19,88 @@ __all__ = ["GMVAE"]
 
 @dataclass(eq=False, repr=False, kw_only=True)
 class GMVAE(Sampling, DeepClusterer):
-    r"""GMVAE.
+    r"""GMVAE: a variational autoencoder whose prior is a mixture, and whose mixture has a code of its own.
 
-    TODO
+    A sample x has two codes. The style w is drawn from :math:`N(0, I)`, and a cluster c from K equally likely ones. A
+    network makes from w the K Gaussians of a mixture; the code z is drawn from the one of c, and x from the decoder.
+    An encoder gives q(z | x) and q(w | x). Minimised is the negative of the bound on :math:`\log p(x)`, with the last
+    term held above :math:`\lambda`, all expectations over q(z | x) and q(w | x):
+
+    .. math:: L = &-E[\log p(x | z)] + E\Big[\sum_c p(c | z, w) \, KL\big(q(z | x) \Vert p(z | w, c)\big)\Big]
+              + KL\big(q(w | x) \Vert N(0, I)\big) \\
+              &+ \max\Big(\lambda, E\big[KL\big(p(c | z, w) \Vert 1 / K\big)\big]\Big)
+
+    The posterior p(c | z, w) follows from Bayes' rule, so that the sum over clusters is exact and c is never drawn. The
+    last term is least if every sample belongs to all clusters alike. Without :math:`\lambda`, the minimum-information
+    constraint, it can merge the clusters before they have formed. Labels are the largest p(c | z, w) at the means of
+    both codes. There is no pre-training.
+
+    Parameters
+    ----------
+    embedding_dim, style_dim : int, default=10
+        Widths of z, which is the embedding of ``transform``, and of w.
+    widths : sequence of int, default=(500, 500)
+        Hidden layers of the encoder, with batch normalisation and ReLU; the decoder mirrors them.
+    prior_width : int, default=100
+        Width of the hidden layer (tanh) of the network that makes the mixture.
+    free_bits : float, default=1.5
+        :math:`\lambda` in nats. 0 leaves out the constraint; from :math:`\log K` on, the last term never counts.
+    draws : int, default=1
+        M, draws of both codes per sample and step. Time grows with it.
+    variance : float or None, default=None
+        That of a Gaussian p(x | z), in squared units of inputs scaled to [0, 1]. None takes a Bernoulli likelihood.
+    epochs, learning_rate, batch_size : int, float and int, default=80, 0.001 and 128
+        Epochs of training, its learning rate (Adam) and its samples per step.
+    n_clusters, image_shape, device, precision, random_state, verbose
+        See `DeepClusterer`.
+    checkpoint, checkpoint_seconds, snapshot_every, on_epoch
+        See `DeepClusterer`, which also lists the attributes. ``head_.assign(z)`` assigns codes for w = 0.
+
+    Notes
+    -----
+    ==================================================  ==============================
+    paper                                               argument or column of history
+    ==================================================  ==============================
+    y, the data; x, w, the codes; z, the cluster        x; z, w; c
+    K                                                   ``n_clusters``
+    M                                                   ``draws``
+    :math:`\lambda`, minimum information                ``free_bits``
+    reconstruction term, its sign turned                ``"reconstruction"``
+    conditional prior term                              ``"code"``
+    w-prior term                                        ``"style"``
+    z-prior term, before the constraint                 ``"information"``
+    negative bound, with the constraint                 ``"loss"``
+    ==================================================  ==============================
+
+    ============================================  ==============================  ====================================
+    paper, or its authors' code                   here                            why
+    ============================================  ==============================  ====================================
+    codes of 200 and 150 numbers, one hidden      10 and 10, 500-500, 100         time; a plane for drawings; not
+    width of 500 for all networks                                                 compared
+    batches of 50, learning rate 0.0001, 100      128, 0.001, ``epochs``          time
+    epochs of 60,000 images
+    convolutional networks for images             dense                           time
+    means of the Gaussians start close together   biases drawn from N(0, 1)       clusters start apart
+    log-variances of the mixture unlimited        kept within [-6, 4]             no division by zero
+    constraint by a gradient set to zero          a maximum, on the batch's mean  the same, by automatic differentiation
+    a cluster named by its surest sample; test    one-to-one and many-to-one      comparable with other methods
+    samples only                                  matching, all samples
+    ============================================  ==============================  ====================================
+
+    The columns of the first paragraph are the second version of the paper, known from its authors' code and from what
+    others say of it; the text at hand was the first version, where q(c | x) is a network.
+
+    References
+    ----------
+    Dilokthanakul et al. (2017). Deep unsupervised clustering with Gaussian mixture variational autoencoders.
+    arXiv:1611.02648.
+
+    Examples
+    --------
+    >>> from dctutor import GMVAE, load_dataset
+    >>> gmvae = GMVAE(widths=(64,), epochs=3, random_state=0, verbose=False).fit(load_dataset("digits").X)
+    >>> gmvae.sample(5, cluster=0, random_state=0).shape
+    (5, 64)
     """
 
     input_scaling: ClassVar[Rule] = "unit_range"
