@@ -130,16 +130,21 @@ class GMVAE(Sampling, DeepClusterer):
         optimizer = loop.adam([*network.parameters(), *prior.parameters()], self.learning_rate)
 
         def step(index: Tensor) -> dict[str, Tensor]:
-            x = loop.x[index].repeat(self.draws, 1)  # each draw is a row of its own
-            codes, styles = ([part.repeat(self.draws, 1) for part in q] for q in network.posteriors(loop.x[index]))
-            z, w = (VAE.sample(*q, loop.noise_generator) for q in (codes, styles))
+            x = loop.x[index]
+            # Each draw is a row of its own, with its sample's means and log-variances.
+            (z_mean, z_log_var), (w_mean, w_log_var) = (
+                [part.repeat(self.draws, 1) for part in q] for q in network.posteriors(x)
+            )
+            z = VAE.sample(z_mean, z_log_var, loop.noise_generator)
+            w = VAE.sample(w_mean, w_log_var, loop.noise_generator)
             components = prior.components(w)
             log_gamma = prior.log_responsibilities(z, *components)
             gamma = log_gamma.exp()
 
-            nll = self._nll(x, network.logits(z))
-            code = (gamma * gaussian_divergences(*(part.unsqueeze(1) for part in codes), *components)).sum(1).mean()
-            style = gaussian_kl(*styles)
+            nll = self._nll(x.repeat(self.draws, 1), network.logits(z))
+            divergences = gaussian_divergences(z_mean.unsqueeze(1), z_log_var.unsqueeze(1), *components)
+            code = (gamma * divergences).sum(1).mean()
+            style = gaussian_kl(w_mean, w_log_var)
             information = (gamma * log_gamma).sum(1) + math.log(self.n_clusters)
             loss = nll + code + style + free_bits(information, self.free_bits)
             loop.minimize(loss, optimizer)
