@@ -12,9 +12,11 @@ from dctutor.architectures._layers import full_precision, glorot
 from dctutor.estimator import Count, DeepClusterer, NonNegative, Positive, Sampling, Sizes, Trained
 from dctutor.estimator.scaling import Rule
 from dctutor.losses import bernoulli_nll, free_bits, gaussian_divergences, gaussian_kl, gaussian_nll
-from dctutor.training import Loop
+from dctutor.training import Loop, measure_batch_norm
 
 __all__ = ["GMVAE"]
+
+_START = 1.0  # standard deviation of the means of a mixture for w = 0, before training
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -151,8 +153,18 @@ class GMVAE(Sampling, DeepClusterer):
             found = {"loss": loss, "reconstruction": nll, "code": code, "style": style}
             return found | {"information": information.mean()}
 
-        loop.watch(network.encode)
-        loop.run("train", step, optimizers=[optimizer], epochs=self.epochs, batch_size=self.batch_size)
+        def reconstruct(x: Tensor) -> Tensor:
+            return network.decode(VAE.sample(*network.posteriors(x)[0], loop.noise_generator))
+
+        def end() -> None:  # batch normalisation as it is for all samples, not as training passed
+            measure_batch_norm(network, loop.x, reconstruct)
+
+        def embed(x: Tensor) -> Tensor:
+            measure_batch_norm(network.encoder, loop.x)
+            return network.encode(x)
+
+        loop.watch(embed)
+        loop.run("train", step, optimizers=[optimizer], epochs=self.epochs, batch_size=self.batch_size, end=end)
         return Trained(network, prior)
 
     def _nll(self, x: Tensor, decoded: Tensor) -> Tensor:
@@ -206,7 +218,9 @@ class StyledMixture(Head):
         self.hidden = nn.Linear(style_dim, width)
         self.out = nn.Linear(width, 2 * n_clusters * embedding_dim)
         glorot(self)
-        nn.init.normal_(self.out.bias[: n_clusters * embedding_dim])  # means of different clusters start apart
+        nn.init.normal_(
+            self.out.bias[: n_clusters * embedding_dim], std=_START
+        )  # means of different clusters start apart
 
     def components(self, w: Tensor) -> tuple[Tensor, Tensor]:
         """Means and log-variances of the K Gaussians of each style, each of shape (n, K, p)."""
