@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 import torch
@@ -16,7 +17,7 @@ from dctutor.training import Loop, measure_batch_norm
 
 __all__ = ["GMVAE"]
 
-_START = 1.0  # standard deviation of the means of a mixture for w = 0, before training
+_START = 0.1  # standard deviation of the mixture's means for w = 0, before training
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -45,7 +46,7 @@ class GMVAE(Sampling, DeepClusterer):
         Hidden layers of the encoder, with batch normalisation and ReLU; the decoder mirrors them.
     prior_width : int, default=100
         Width of the hidden layer (tanh) of the network that makes the mixture.
-    free_bits : float, default=1.5
+    free_bits : float, default=2.0
         :math:`\lambda` in nats. 0 leaves out the constraint; from :math:`\log K` on, the last term never counts.
     draws : int, default=1
         M, draws of both codes per sample and step. Time grows with it.
@@ -111,7 +112,7 @@ class GMVAE(Sampling, DeepClusterer):
     style_dim: Count = 10
     widths: Sizes = (500, 500)
     prior_width: Count = 100
-    free_bits: NonNegative = 1.5
+    free_bits: NonNegative = 2.0
     draws: Count = 1
     variance: Positive | None = None
     epochs: Count = 80
@@ -150,21 +151,20 @@ class GMVAE(Sampling, DeepClusterer):
             information = (gamma * log_gamma).sum(1) + math.log(self.n_clusters)
             loss = nll + code + style + free_bits(information, self.free_bits)
             loop.minimize(loss, optimizer)
-            found = {"loss": loss, "reconstruction": nll, "code": code, "style": style}
-            return found | {"information": information.mean()}
+            parts = {"reconstruction": nll, "code": code, "style": style, "information": information.mean()}
+            return {"loss": loss, **parts}
 
         def reconstruct(x: Tensor) -> Tensor:
             return network.decode(VAE.sample(*network.posteriors(x)[0], loop.noise_generator))
-
-        def end() -> None:  # batch normalisation as it is for all samples, not as training passed
-            measure_batch_norm(network, loop.x, reconstruct)
 
         def embed(x: Tensor) -> Tensor:
             measure_batch_norm(network.encoder, loop.x)
             return network.encode(x)
 
         loop.watch(embed)
-        loop.run("train", step, optimizers=[optimizer], epochs=self.epochs, batch_size=self.batch_size, end=end)
+        settings = {"epochs": self.epochs, "batch_size": self.batch_size}
+        end = partial(measure_batch_norm, network, loop.x, reconstruct)  # not as training passed
+        loop.run("train", step, optimizers=[optimizer], end=end, **settings)
         return Trained(network, prior)
 
     def _nll(self, x: Tensor, decoded: Tensor) -> Tensor:
