@@ -35,11 +35,11 @@ def test_one_step_is_the_bound_written_out(draws, variance):
     fitted = small(GMVAE, on_epoch=lambda loop: seeds.append(loop.seed), **settings).fit(X)
     loop = Loop(fitted.scaling_.apply(X.astype(np.float32)), seed=seeds[0], device="cpu", precision="float32")
     network = loop.build(lambda: fitted._build_network(8))
-    prior = loop.build(lambda: fitted._build_head(3))
+    prior = loop.build(lambda: fitted._build_head(2))
     adam = torch.optim.Adam([*network.parameters(), *prior.parameters()], lr=0.01)
     x = loop.x[torch.randperm(120, generator=loop.generator)]
     numbers = network.encoder(x)
-    q_z, q_w = normal(numbers[:, :3], numbers[:, 3:6]), normal(numbers[:, 6:8], numbers[:, 8:])
+    q_z, q_w = normal(numbers[:, :2], numbers[:, 2:4]), normal(numbers[:, 4:5], numbers[:, 5:])
     z, w = (q.mean + q.stddev * torch.randn(draws, *q.mean.shape, generator=loop.noise_generator) for q in (q_z, q_w))
     decoded = network.decoder(z.flatten(0, 1)).unflatten(0, (draws, 120))  # one batch for batch normalisation
     likelihood = (
@@ -51,7 +51,7 @@ def test_one_step_is_the_bound_written_out(draws, variance):
     parts = {"reconstruction": -log_p.sum(2).mean(), "code": 0, "information": 0}
     for m in range(draws):
         out = prior.out(torch.tanh(prior.hidden(w[m])))
-        p_z = [normal(out[:, 3 * k : 3 * k + 3], out[:, 9 + 3 * k : 12 + 3 * k]) for k in range(3)]
+        p_z = [normal(out[:, 2 * k : 2 * k + 2], out[:, 6 + 2 * k : 8 + 2 * k]) for k in range(3)]
         density = torch.stack([p.log_prob(z[m]).sum(1).exp() for p in p_z], 1)
         gamma = density / density.sum(1, keepdim=True)
         divergence = torch.stack([distributions.kl_divergence(q_z, p).sum(1) for p in p_z], 1)
@@ -75,13 +75,21 @@ def test_one_step_is_the_bound_written_out(draws, variance):
 def test_responsibilities_are_bayes_rule_for_each_style():
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        prior, z, w = StyledMixture(4, 3, 2, 5), torch.randn(6, 3), torch.randn(6, 2)
+        prior, z, w = StyledMixture(4, 3, 2, 5, 1.0), torch.randn(6, 3), torch.randn(6, 2)
     mean, log_variance = prior.components(w)
     assert mean.shape == log_variance.shape == (6, 4, 3)
     assert not torch.allclose(mean[0], mean[1])
     density = normal(mean, log_variance).log_prob(z.unsqueeze(1)).sum(2).exp()
     torch.testing.assert_close(prior.assign(z, w), density / density.sum(1, keepdim=True))
     torch.testing.assert_close(prior.assign(z), prior.assign(z, torch.zeros(6, 2)))
+
+
+@pytest.mark.parametrize("spread", [0.0, 0.5])
+def test_spread_is_that_of_the_means_before_training(spread):
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        mean, log_variance = StyledMixture(100, 20, 2, 5, spread).components(torch.zeros(1, 2))
+    assert mean.std().item() == pytest.approx(spread, rel=0.1) and (log_variance == 0).all()
 
 
 def test_labels_come_from_both_codes(fitted):
@@ -91,7 +99,7 @@ def test_labels_come_from_both_codes(fitted):
         expected = fitted.head_.assign(z, w)
     np.testing.assert_allclose(fitted.predict_proba(X), expected, rtol=1e-4, atol=1e-6)
     np.testing.assert_allclose(fitted.transform(X), z, rtol=1e-4, atol=1e-5)
-    assert fitted.transform(X).shape == (120, 3)
+    assert fitted.transform(X).shape == (120, 2)
 
 
 def test_above_the_most_that_there_is_the_constraint_lets_the_last_term_go():
