@@ -79,8 +79,8 @@ class GMVAE(Sampling, DeepClusterer):
     ============================================  ==============================  ====================================
     paper, or its authors' code                   here                            why
     ============================================  ==============================  ====================================
-    codes of 200 and 150 numbers, one hidden      10 and 10, 500-500, 100         time; a plane for drawings; not
-    width of 500 for all networks                                                 compared
+    codes of 200 and 150 numbers, one hidden      10 and 10, 500-500, 100         time; wider codes were not tried
+    width of 500 for all networks
     batches of 50, learning rate 0.0001, 100      128, 0.001, ``epochs``          time
     epochs of 60,000 images
     convolutional networks for images             dense                           time
@@ -221,9 +221,7 @@ class StyledMixture(Head):
         self.hidden = nn.Linear(style_dim, width)
         self.out = nn.Linear(width, 2 * n_clusters * embedding_dim)
         glorot(self)
-        nn.init.normal_(
-            self.out.bias[: n_clusters * embedding_dim], std=_START
-        )  # means of different clusters start apart
+X  # means of different clusters start apart
 
     def components(self, w: Tensor) -> tuple[Tensor, Tensor]:
         """Means and log-variances of the K Gaussians of each style, each of shape (n, K, p)."""
