@@ -221,7 +221,8 @@ class StyledMixture(Head):
         self.hidden = nn.Linear(style_dim, width)
         self.out = nn.Linear(width, 2 * n_clusters * embedding_dim)
         glorot(self)
-X  # means of different clusters start apart
+        means = self.out.bias[: n_clusters * embedding_dim]
+        nn.init.normal_(means, std=float(spread))  # otherwise all clusters start as one
 
     def components(self, w: Tensor) -> tuple[Tensor, Tensor]:
         """Means and log-variances of the K Gaussians of each style, each of shape (n, K, p)."""
