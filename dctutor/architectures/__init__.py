@@ -11,7 +11,7 @@ from dctutor.architectures.cnn import CNN, TransposedCNN
 from dctutor.architectures.convolutional_autoencoder import ConvolutionalAutoencoder
 from dctutor.architectures.fully_convolutional import FullyConvolutionalAutoencoder
 from dctutor.architectures.gan import ConvolutionalDiscriminator, ConvolutionalGenerator, Discriminator, Generator
-from dctutor.architectures.heads import Fuzzy, Head, MergedSoftmax, Mixture, Softmax, StudentT, Subspaces
+from dctutor.architectures.heads import Fuzzy, Head, Logits, MergedSoftmax, Mixture, Softmax, StudentT, Subspaces
 from dctutor.architectures.identity import Identity
 from dctutor.architectures.mlp import MLP
 from dctutor.architectures.pooled_cnn import PooledCNN
@@ -35,6 +35,7 @@ __all__ = [
     "Generator",
     "Head",
     "Identity",
+    "Logits",
     "MergedSoftmax",
     "Mixture",
     "PooledCNN",

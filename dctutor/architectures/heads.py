@@ -11,7 +11,7 @@ from dctutor._validation import check_integer, check_number
 from dctutor.architectures._layers import full_precision, glorot
 from dctutor.losses import fuzzy_memberships, student_t, subspace_memberships
 
-__all__ = ["Fuzzy", "Head", "MergedSoftmax", "Mixture", "Softmax", "StudentT", "Subspaces"]
+__all__ = ["Fuzzy", "Head", "Logits", "MergedSoftmax", "Mixture", "Softmax", "StudentT", "Subspaces"]
 
 
 class Head(nn.Module, ABC):
@@ -163,6 +163,28 @@ class Softmax(Head):
         variance = (z - centers[labels]).square().mean().clamp_min(0.01)
         self.layer.weight.copy_(centers / variance)
         self.layer.bias.copy_(-centers.square().sum(1) / (2 * variance))
+
+
+class Logits(Head):
+    """A softmax of codes whose first K entries are logits already; it has no weights.
+
+    Parameters
+    ----------
+    n_clusters, embedding_dim : int
+        See `Head`. Codes may be wider than K: what else they hold says nothing of the cluster.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a number is not a positive integer, or codes are narrower than K.
+    """
+
+    def __init__(self, n_clusters: int, embedding_dim: int) -> None:
+        super().__init__(n_clusters, check_integer("embedding_dim", embedding_dim, minimum=n_clusters))
+
+    def assign(self, z: Float[Tensor, "n p"]) -> Float[Tensor, "n k"]:
+        """Softmax of the logits."""
+        return full_precision(lambda z: z[:, : self.n_clusters].softmax(1), z)
 
 
 class MergedSoftmax(Head):

@@ -14,7 +14,12 @@ from dctutor.losses.classification import cluster_classification
 from dctutor.losses.clustering import assignment_hardening, k_means, student_t, target_distribution
 from dctutor.losses.fuzzy import fuzzy_k_means, fuzzy_memberships
 from dctutor.losses.generative import bernoulli_nll, discriminator_loss, gaussian_kl, gaussian_nll, generator_loss
-from dctutor.losses.information import conditional_entropy, marginal_entropy, mutual_information
+from dctutor.losses.information import (
+    conditional_entropy,
+    information_bound,
+    marginal_entropy,
+    mutual_information,
+)
 from dctutor.losses.mixture import (
     centroid_correlation,
     clustering_module,
@@ -54,6 +59,7 @@ __all__ = [
     "generator_loss",
     "gini_impurity",
     "group_sparsity",
+    "information_bound",
     "k_means",
     "layerwise_reconstruction",
     "locality_preserving",

@@ -7,7 +7,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from dctutor.architectures import Discriminator, Generator, Head
+from dctutor.architectures import Discriminator, Generator, Logits
 from dctutor.augmentation import augmenter, check_affine
 from dctutor.estimator import Count, DeepClusterer, NonNegative, Positive, Sampling, Sizes, Trained
 from dctutor.estimator.scaling import Rule
@@ -121,7 +121,7 @@ class CatGAN(Sampling, DeepClusterer):
             Discriminator(n_features, self.widths, self.n_clusters, batch_norm=True, slope=0.1),
         )
 
-    def _build_head(self, embedding_dim: int) -> "Logits":
+    def _build_head(self, embedding_dim: int) -> Logits:
         return Logits(self.n_clusters, embedding_dim)
 
     def _train(self, loop: Loop) -> Trained:
@@ -198,11 +198,3 @@ class Players(nn.Module):
     def encode(self, x: Tensor) -> Tensor:
         """Logits of the K categories."""
         return self.discriminator(x)
-
-
-class Logits(Head):
-    """A softmax of codes that are logits already."""
-
-    def assign(self, z: Tensor) -> Tensor:
-        """Softmax of the logits."""
-        return z.softmax(1)
