@@ -60,9 +60,9 @@ class InfoGAN(Sampling, DeepClusterer):
         G is the same backwards. None is dense networks.
     epochs : int, default=40
         Epochs of the game.
-    learning_rate, generator_learning_rate : float, default=0.0002 and 0.001
-        Learning rate of D with Q, and of G (Adam, :math:`\beta_1` = 0.5).
-    batch_size : int, default=128
+    learning_rate : float, default=0.001
+        Learning rate of both players (Adam, :math:`\beta_1` = 0.5).
+    batch_size : int, default=64
         Real samples per step, and generated ones.
     n_clusters, image_shape, device, precision, random_state, verbose
         See `DeepClusterer`.
@@ -80,9 +80,8 @@ class InfoGAN(Sampling, DeepClusterer):
     reader_width: Count = 128
     channels: Sizes | None = None
     epochs: Count = 40
-    learning_rate: Positive = 2e-4
-    generator_learning_rate: Positive = 1e-3
-    batch_size: Count = 128
+    learning_rate: Positive = 1e-3
+    batch_size: Count = 64
 
     def _build_network(self, n_features: int) -> "Players":
         inputs, top = self.n_clusters + self.n_continuous + self.noise_dim, self.widths[-1]
@@ -103,10 +102,12 @@ class InfoGAN(Sampling, DeepClusterer):
 
     def _train(self, loop: Loop) -> Trained:
         network = loop.build(lambda: self._build_network(loop.x.shape[1]))
-        loop.register(network=network)
         G, D = network.generator, network.discriminator
-        player_d = loop.adam(D.parameters(), self.learning_rate, betas=(0.5, 0.999))
-        player_g = loop.adam(G.parameters(), self.generator_learning_rate, betas=(0.5, 0.999))
+        if isinstance(G, Generator):
+            with torch.no_grad():  # batch norm behind the first layer hides from D what all samples have in common
+                G.body.layers[-1].bias.copy_(loop.x.mean(0).clamp(0.01, 0.99).logit())
+        loop.register(network=network)
+        player_d, player_g = (loop.adam(p.parameters(), self.learning_rate, betas=(0.5, 0.999)) for p in (D, G))
 
         def step(index: Tensor) -> dict[str, Tensor]:
             categories, inputs = self._draw_inputs(len(index), loop.noise_generator)
