@@ -176,11 +176,8 @@ class Logits(Head):
     Raises
     ------
     TypeError, ValueError
-        If a number is not a positive integer, or codes are narrower than K.
+        If a number is not a positive integer.
     """
-
-    def __init__(self, n_clusters: int, embedding_dim: int) -> None:
-        super().__init__(n_clusters, check_integer("embedding_dim", embedding_dim, minimum=n_clusters))
 
     def assign(self, z: Float[Tensor, "n p"]) -> Float[Tensor, "n k"]:
         """Softmax of the logits."""

@@ -152,7 +152,7 @@ class InfoGAN(Sampling, DeepClusterer):
         G, D = network.generator, network.discriminator
         if isinstance(G, Generator):
             with torch.no_grad():  # batch norm behind the first layer hides from D what all samples have in common
-                G.body.layers[-1].bias.copy_(loop.x.mean(0).clamp(0.01, 0.99).logit())
+                G.body.layers[-1].get_parameter("bias").copy_(loop.x.mean(0).clamp(0.01, 0.99).logit())
         loop.register(network=network)
         player_d, player_g = (loop.adam(p.parameters(), self.learning_rate, betas=(0.5, 0.999)) for p in (D, G))
 
