@@ -47,7 +47,7 @@ def test_one_step_is_the_two_turns_of_equation_6(info_weight):
 
     def answers(samples):
         features = functional.leaky_relu(d.norm(d.trunk(samples)), 0.1)
-        return d.last(features).sigmoid(), d.reader(features)
+        return d.judge(features).sigmoid(), d.reader(features)
 
     real, (fake, read) = answers(x)[0], answers(made.detach())
     first = {"discriminator": -real.log().mean() - (1 - fake).log().mean()}
@@ -101,7 +101,7 @@ def test_embedding_is_the_logits_and_then_the_continuous_codes(fitted):
     power = np.exp(z[:, :3])
     np.testing.assert_allclose(fitted.predict_proba(X), power / power.sum(1, keepdims=True), rtol=1e-4, atol=1e-6)
     # The code that a sample is made with is the one that is read from it.
-    inputs = fitted._draw_inputs(200, torch.Generator().manual_seed(0))[1]
+    inputs = fitted._inputs(200, torch.Generator().manual_seed(0))[1]
     with torch.no_grad():
         made = fitted.scaling_.undo(fitted.network_.make(inputs).numpy())
     assert np.corrcoef(fitted.transform(made)[:, 3], inputs[:, 3])[0, 1] > 0.6
@@ -118,7 +118,7 @@ def test_without_its_weight_the_generator_does_not_hear_of_information():
 
 def test_codes_are_one_hot_rows_and_even_noise():
     model = small(InfoGAN, n_continuous=2, noise_dim=3)
-    categories, inputs = model._draw_inputs(20_000, torch.Generator().manual_seed(0))
+    categories, inputs = model._inputs(20_000, torch.Generator().manual_seed(0))
     assert inputs.shape == (20_000, 8)
     assert torch.equal(inputs[:, :3].argmax(1), categories) and torch.equal(inputs[:, :3].sum(1), torch.ones(20_000))
     torch.testing.assert_close(categories.bincount() / 20_000, torch.full((3,), 1 / 3), atol=0.02, rtol=0)

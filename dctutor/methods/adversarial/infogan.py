@@ -133,10 +133,9 @@ class InfoGAN(Sampling, DeepClusterer):
     def _build_network(self, n_features: int) -> "Players":
         inputs, top = self.n_clusters + self.n_continuous + self.noise_dim, self.widths[-1]
         generator: nn.Module
-        trunk: nn.Module
         if self.channels is None:
             generator = Generator(inputs, n_features, self.generator_widths, batch_norm=True, slope=_SLOPE)
-            trunk = Discriminator(n_features, self.widths[:-1], top, batch_norm=True, slope=_SLOPE)
+            trunk: nn.Module = Discriminator(n_features, self.widths[:-1], top, batch_norm=True, slope=_SLOPE)
         elif self.image_shape_ is None:
             raise ValueError("channels: expected None for samples that are not images; give image_shape if they are")
         else:
@@ -157,20 +156,18 @@ class InfoGAN(Sampling, DeepClusterer):
         player_d, player_g = (loop.adam(p.parameters(), self.learning_rate, betas=(0.5, 0.999)) for p in (D, G))
 
         def step(index: Tensor) -> dict[str, Tensor]:
-            categories, inputs = self._draw_inputs(len(index), loop.noise_generator)
+            categories, inputs = self._inputs(len(index), loop.noise_generator)
             made = network.make(inputs)
-            real = D.judge(D.features(loop.x[index]))  # real and made apart, so that batch norm does not mix them
-            fake, read = D(made.detach())
-            bound, squared = self._information(read, categories, inputs)
-            game = discriminator_loss(real, fake)
+            real, fake = D.features(loop.x[index]), D.features(made.detach())  # apart: batch norm must not mix them
+            bound, squared = self._information(D.reader(fake), categories, inputs)
+            game = discriminator_loss(D.judge(real), D.judge(fake))
             loss = game - bound + squared / 2
             loop.minimize(loss, player_d)
-            fake, read = D(made)
-            again, squared_again = self._information(read, categories, inputs)
-            fooled = generator_loss(fake)
+            fake = D.features(made)
+            again, squared_again = self._information(D.reader(fake), categories, inputs)
+            fooled = generator_loss(D.judge(fake))
             loop.minimize(fooled - self.info_weight * (again - squared_again / 2), player_g)
-            found = {"information": bound, "squared": squared}
-            return {"loss": loss, "discriminator": game, "generator": fooled, **found}
+            return {"loss": loss, "discriminator": game, "generator": fooled, "information": bound, "squared": squared}
 
         def embed(x: Tensor) -> Tensor:
             measure_batch_norm(D, loop.x, D.read)
@@ -178,15 +175,13 @@ class InfoGAN(Sampling, DeepClusterer):
 
         def end() -> None:
             measure_batch_norm(D, loop.x, D.read)
-            measure_batch_norm(G, self._draw_inputs(2000, loop.generator)[1].to(loop.device))
+            measure_batch_norm(G, self._inputs(2000, loop.generator)[1].to(loop.device))
 
         loop.watch(embed)
         loop.run("game", step, optimizers=[player_d, player_g], epochs=self.epochs, batch_size=self.batch_size, end=end)
         return Trained(network, self._build_head(self.n_clusters + self.n_continuous))
 
-    def _draw_inputs(
-        self, n: int, generator: torch.Generator, categories: Tensor | None = None
-    ) -> tuple[Tensor, Tensor]:
+    def _inputs(self, n: int, generator: torch.Generator, categories: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Categories, and inputs of G: categories as one-hot rows, then continuous codes, then noise."""
         device = generator.device
         if categories is None:
@@ -201,7 +196,7 @@ class InfoGAN(Sampling, DeepClusterer):
         return information_bound(read[:, :k], categories), squared
 
     def _draw(self, clusters: Tensor, generator: torch.Generator) -> Tensor:
-        return self.network_.make(self._draw_inputs(len(clusters), generator, clusters)[1])
+        return self.network_.make(self._inputs(len(clusters), generator, clusters)[1])
 
 
 class TwoAnswers(nn.Module):
@@ -210,7 +205,7 @@ class TwoAnswers(nn.Module):
     def __init__(self, trunk: nn.Module, width: int, reader_width: int, n_codes: int) -> None:
         super().__init__()
         self.trunk, self.norm = trunk, nn.BatchNorm1d(width)
-        self.last = MLP(width, (1,))
+        self.judge = MLP(width, (1,))
         leaky = partial(functional.leaky_relu, negative_slope=_SLOPE)
         self.reader = MLP(width, (reader_width, n_codes), leaky, batch_norm=True)
 
@@ -218,18 +213,9 @@ class TwoAnswers(nn.Module):
         """What both answers are made from."""
         return functional.leaky_relu(self.norm(self.trunk(x)), _SLOPE)
 
-    def judge(self, features: Tensor) -> Tensor:
-        """D's answer."""
-        return self.last(features)
-
     def read(self, x: Tensor) -> Tensor:
         """Q's answer: logits of the categories, then continuous codes."""
         return self.reader(self.features(x))
-
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Both answers."""
-        features = self.features(x)
-        return self.judge(features), self.reader(features)
 
 
 class Players(nn.Module):
