@@ -13,6 +13,7 @@ from dctutor.architectures.fully_convolutional import FullyConvolutionalAutoenco
 from dctutor.architectures.gan import ConvolutionalDiscriminator, ConvolutionalGenerator, Discriminator, Generator
 from dctutor.architectures.heads import Fuzzy, Head, MergedSoftmax, Mixture, Softmax, StudentT, Subspaces
 from dctutor.architectures.identity import Identity
+from dctutor.architectures.label_features import ConstraintLayer, LabelNetwork
 from dctutor.architectures.mlp import MLP
 from dctutor.architectures.pooled_cnn import PooledCNN
 from dctutor.architectures.pretrained import available_pretrained, load_pretrained
@@ -25,6 +26,7 @@ __all__ = [
     "VAE",
     "Autoencoder",
     "BoundedAutoencoder",
+    "ConstraintLayer",
     "ConvolutionalAutoencoder",
     "ConvolutionalDiscriminator",
     "ConvolutionalGenerator",
@@ -35,6 +37,7 @@ __all__ = [
     "Generator",
     "Head",
     "Identity",
+    "LabelNetwork",
     "MergedSoftmax",
     "Mixture",
     "PooledCNN",
