@@ -15,11 +15,13 @@ __all__ = ["ConstraintLayer", "LabelNetwork"]
 class ConstraintLayer(nn.Module):
     r"""Two dense layers that start as the identity, then rows of length 1 without negative entries.
 
-    .. math:: l_k = \frac{e^{z_k}}{\sqrt{\sum_{k'} e^{2 z_{k'}}}}
+    .. math:: l_k = \frac{e^{s z_k}}{\sqrt{\sum_{k'} e^{2 s z_{k'}}}}, \qquad s = \frac{3}{\sqrt{K - 1}}
 
     The product of two such rows lies in [0, 1]: near 1 if both have most of their length in the same entry, near 0 if
     in different ones. Each dense layer is followed by batch normalisation without trained scale, and a ReLU.
-    Normalised over a batch, an entry cannot be large for all of its samples, nor for none.
+    Normalised over a batch, an entry cannot be large for all of its samples, nor for none. An entry that is large for one
+    sample in K and 0 for all others has the value :math:`\sqrt{K - 1}` there. The factor s, 1 for the paper's K = 10,
+    makes it 3 for every K: otherwise no two samples of few clusters could be unlike.
 
     Parameters
     ----------
@@ -30,6 +32,8 @@ class ConstraintLayer(nn.Module):
     ----------
     layers : nn.Sequential
         Dense layer, normalisation and ReLU, twice.
+    scale : float
+        s.
 
     Raises
     ------
@@ -46,10 +50,11 @@ class ConstraintLayer(nn.Module):
             nn.init.eye_(dense.weight)
             layers += [dense, nn.BatchNorm1d(k, affine=False), nn.ReLU()]
         self.layers = nn.Sequential(*layers)
+        self.scale = 3 / max(k - 1, 1) ** 0.5
 
     def forward(self, z: Float[Tensor, "n k"]) -> Float[Tensor, "n k"]:
         """Label features, in float32 even under autocast."""
-        return full_precision(lambda z: functional.normalize(self.layers(z).softmax(1)), z)
+        return full_precision(lambda z: functional.normalize((self.scale * self.layers(z)).softmax(1)), z)
 
 
 class LabelNetwork(nn.Module):
