@@ -1,6 +1,7 @@
 """A network whose output is already a clustering: label features, one entry per cluster (Chang et al. 2017)."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -19,8 +20,8 @@ class ConstraintLayer(nn.Module):
 
     The product of two such rows lies in [0, 1]: near 1 if both have most of their length in the same entry, near 0 if
     in different ones. Each dense layer is followed by batch normalisation without trained scale, and a ReLU.
-    Normalised over a batch, an entry cannot be large for all of its samples, nor for none. An entry that is large for one
-    sample in K and 0 for all others has the value :math:`\sqrt{K - 1}` there. The factor s, 1 for the paper's K = 10,
+    Normalised over a batch, an entry cannot be large for all of its samples, nor for none. An entry that is on for one
+    sample in K and off for all others has the value :math:`\sqrt{K - 1}` there. The factor s, 1 for the paper's K = 10,
     makes it 3 for every K: otherwise no two samples of few clusters could be unlike.
 
     Parameters
@@ -95,7 +96,7 @@ class LabelNetwork(nn.Module):
         self.constraint = ConstraintLayer(n_clusters)
         sizes = check_sizes("widths", widths)
         if image_shape is None:
-            body = [layer for pair in zip((n_features, *sizes), (*sizes, n_clusters)) for layer in _dense(*pair)]
+            body = [layer for pair in pairwise((n_features, *sizes, n_clusters)) for layer in _dense(*pair)]
             self.image_shape: tuple[int, ...] = (n_features,)
         else:
             self.image_shape = check_image(image_shape, 3)

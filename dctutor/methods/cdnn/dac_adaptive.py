@@ -146,17 +146,17 @@ class DeepAdaptiveClustering(DeepClusterer):
         def step(index: Tensor) -> dict[str, Tensor]:
             x = loop.x[index]
             features = network.encode(changed(x))
-            u, l = upper(loop.progress), lower(loop.progress)
+            high, low = upper(loop.progress), lower(loop.progress)
             with torch.no_grad():  # which pairs count, and as what, is decided on the images as they are
                 before = network.encode(x) if amounts else features
-                target, selected = select_pairs(before, u, l)
+                target, selected = select_pairs(before, high, low)
             loss = pairwise(features, target, selected)
             loop.minimize(loss, optimizer)
             pairs = len(index) * (len(index) - 1)
             return {
                 "loss": loss,
-                "upper": torch.tensor(u),
-                "lower": torch.tensor(l),
+                "upper": torch.tensor(high),
+                "lower": torch.tensor(low),
                 "selected": selected.sum() / pairs,
                 "same": target.sum() / pairs,
             }
