@@ -53,7 +53,7 @@ class GMVAE(Sampling, DeepClusterer):
         M, draws of both codes per sample and step. Time grows with it.
     variance : float or None, default=None
         That of a Gaussian p(x | z), in squared units of inputs scaled to [0, 1]. None takes a Bernoulli likelihood.
-    epochs, learning_rate, batch_size : int, float and int, default=100, 0.001 and 128
+    epochs, learning_rate, batch_size : int, float and int, default=80, 0.001 and 128
         Epochs of training, its learning rate (Adam) and its samples per step.
     n_clusters, image_shape, device, precision, random_state, verbose
         See `DeepClusterer`.
@@ -122,7 +122,7 @@ class GMVAE(Sampling, DeepClusterer):
     free_bits: NonNegative = 1.5
     draws: Count = 1
     variance: Positive | None = None
-    epochs: Count = 100
+    epochs: Count = 80
     learning_rate: Positive = 1e-3
     batch_size: Count = 128
 
