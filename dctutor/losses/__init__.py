@@ -20,6 +20,10 @@ from dctutor.losses.information import (
     mutual_information,
 )
 from dctutor.losses.margin import margin
+    information_bound,
+    marginal_entropy,
+    mutual_information,
+)
 from dctutor.losses.mixture import (
     centroid_correlation,
     clustering_module,
@@ -60,6 +64,7 @@ __all__ = [
     "generator_loss",
     "gini_impurity",
     "group_sparsity",
+    "information_bound",
     "k_means",
     "layerwise_reconstruction",
     "locality_preserving",
