@@ -15,15 +15,12 @@ from dctutor.losses.fuzzy import fuzzy_k_means, fuzzy_memberships
 from dctutor.losses.generative import bernoulli_nll, discriminator_loss, gaussian_kl, gaussian_nll, generator_loss
 from dctutor.losses.information import (
     conditional_entropy,
+    information_bound,
     marginal_divergence,
     marginal_entropy,
     mutual_information,
 )
 from dctutor.losses.margin import margin
-    information_bound,
-    marginal_entropy,
-    mutual_information,
-)
 from dctutor.losses.mixture import (
     centroid_correlation,
     clustering_module,
