@@ -62,8 +62,8 @@ def affine(
 
     References
     ----------
-    .. [1] Guo et al., "Adaptive Self-Paced Deep Clustering with Data Augmentation", IEEE TKDE 2020, section 4.1: a
-       rotation of 10 degrees and a shift of a tenth.
+    Guo et al., "Adaptive Self-Paced Deep Clustering with Data Augmentation", IEEE TKDE 2020, section 4.1: a
+    rotation of 10 degrees and a shift of a tenth.
     """
     amounts = {"rotation": rotation, "shift": shift, "zoom": zoom, "shear": shear, "flip": flip}
     check_affine(amounts)
@@ -229,7 +229,7 @@ def virtual_adversarial(
 
     References
     ----------
-    .. [1] Miyato et al., "Distributional Smoothing with Virtual Adversarial Training", ICLR 2016.
+    Miyato et al., "Distributional Smoothing with Virtual Adversarial Training", ICLR 2016.
     """
     check_number("probe", probe, open_at_minimum=True)
     check_integer("iterations", iterations, minimum=0)
