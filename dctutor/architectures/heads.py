@@ -217,17 +217,17 @@ class Directions(Head):
 
 
 class Logits(Head):
-    """A softmax of codes that are logits already, one per cluster; it has no parameters.
+    """A softmax of codes whose first K entries are logits already; it has no parameters.
 
     Parameters
     ----------
     n_clusters, embedding_dim : int
-        See `Head`; the two are equal.
+        See `Head`. Codes may be wider than K: what else they hold says nothing of the cluster.
     """
 
-    def assign(self, z: Float[Tensor, "n k"]) -> Float[Tensor, "n k"]:
+    def assign(self, z: Float[Tensor, "n p"]) -> Float[Tensor, "n k"]:
         """Softmax of the logits."""
-        return z.float().softmax(1)
+        return full_precision(lambda z: z[:, : self.n_clusters].softmax(1), z)
 
 
 class MergedSoftmax(Head):

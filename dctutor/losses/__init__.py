@@ -15,6 +15,7 @@ from dctutor.losses.fuzzy import fuzzy_k_means, fuzzy_memberships
 from dctutor.losses.generative import bernoulli_nll, discriminator_loss, gaussian_kl, gaussian_nll, generator_loss
 from dctutor.losses.information import (
     conditional_entropy,
+    information_bound,
     marginal_divergence,
     marginal_entropy,
     mutual_information,
@@ -60,6 +61,7 @@ __all__ = [
     "generator_loss",
     "gini_impurity",
     "group_sparsity",
+    "information_bound",
     "k_means",
     "layerwise_reconstruction",
     "locality_preserving",

@@ -1,17 +1,19 @@
 """How much cluster assignments say of the samples: entropies, from logits.
 
-Krause et al. (2010), Springenberg (2016), Hu et al. (2017).
+Krause et al. (2010), Springenberg (2016), Hu et al. (2017). `information_bound` is for assignments that are known,
+because samples were made for them (Chen et al. 2016).
 """
 
 import math
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
+from torch.nn import functional
 
 from dctutor.losses._precision import in_float32
 
-__all__ = ["conditional_entropy", "marginal_divergence", "marginal_entropy", "mutual_information"]
+__all__ = ["conditional_entropy", "information_bound", "marginal_divergence", "marginal_entropy", "mutual_information"]
 
 
 def _log_softmax(logits: Tensor) -> Tensor:
@@ -52,6 +54,39 @@ def conditional_entropy(logits: Float[Tensor, "n k"]) -> Float[Tensor, ""]:
         If there is no row or no column.
     """
     return _entropy(_log_softmax(logits)).mean()
+
+
+@in_float32
+def information_bound(logits: Float[Tensor, "n k"], categories: Int[Tensor, " n"]) -> Float[Tensor, ""]:
+    r"""Lower bound on the information that a category and what was made for it share (Chen et al. 2016, eq. 5).
+
+    .. math:: L_I = H(c) + \frac{1}{n} \sum_i \log q_{i c_i} \le I(c; x),
+              \qquad q_i = \mathrm{softmax}(\mathrm{logits}_i), \quad H(c) = \log K
+
+    It is the mutual information if q is the posterior of the category given the sample. The entropy is that of
+    categories drawn evenly, not that of the batch.
+
+    Parameters
+    ----------
+    logits : Tensor of shape (n, K)
+        What is read from each sample.
+    categories : Tensor of shape (n,)
+        What each sample was made for, 0 to K - 1.
+
+    Returns
+    -------
+    Tensor of shape ()
+        In nats, at most log K. It is below 0 if q is further from the truth than a guess.
+
+    Raises
+    ------
+    ValueError
+        If there is no row or no column, or there are not as many categories as rows.
+    """
+    log_p = _log_softmax(logits)
+    if categories.shape != log_p.shape[:1]:
+        raise ValueError(f"categories: expected shape ({len(log_p)},), got {tuple(categories.shape)}")
+    return math.log(log_p.shape[1]) - functional.nll_loss(log_p, categories)
 
 
 @in_float32

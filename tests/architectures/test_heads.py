@@ -10,7 +10,7 @@ from scipy.stats import multivariate_normal
 from sklearn.mixture import GaussianMixture
 from torch import nn
 
-from dctutor.architectures import Fuzzy, Head, Mixture, Softmax, StudentT, Subspaces
+from dctutor.architectures import Fuzzy, Head, Logits, Mixture, Softmax, StudentT, Subspaces
 
 K, P = 4, 3
 RNG = np.random.default_rng(0)
@@ -215,3 +215,11 @@ def test_the_base_assigns_nothing():
     with pytest.raises(TypeError, match=r"abstract method '?assign"):
         Head(K, P)
     assert issubclass(Head, nn.Module)
+
+
+def test_logits_are_the_first_entries_of_a_code():
+    head, z = Logits(2, P), torch.tensor(Z, dtype=torch.float32)
+    np.testing.assert_allclose(head.assign(z), softmax(Z[:, :2], axis=1), rtol=1e-5)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert head.assign(z.bfloat16()).dtype == torch.float32
+    assert not head.state_dict()

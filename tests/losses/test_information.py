@@ -9,6 +9,7 @@ import torch
 from dctutor.losses import (
     balanced_assignments,
     conditional_entropy,
+    information_bound,
     marginal_divergence,
     marginal_entropy,
     mutual_information,
@@ -111,3 +112,39 @@ def test_entropies_leave_reduced_precision(entropy, dtype):
 def test_other_shapes_are_errors(entropy, shape):
     with pytest.raises(ValueError, match=r"logits: expected shape \(n, K\), got"):
         entropy(torch.zeros(shape))
+
+
+def test_the_bound_is_torchs_log_probability():
+    logits, categories = draw(), torch.arange(30) % 4
+    expected = torch.distributions.Categorical(logits=logits).log_prob(categories).mean() + np.log(4)
+    torch.testing.assert_close(information_bound(logits, categories), expected)
+    assert torch.autograd.gradcheck(lambda a: information_bound(a, categories), logits.requires_grad_())
+
+
+def test_the_bound_is_the_information_for_the_posterior_and_less_for_any_other():
+    """A sample is one of six signs: all pairs of category and sign, as often as their joint probability says."""
+    counts = torch.tensor([[8, 1, 1, 0, 1, 1], [1, 9, 0, 1, 1, 0], [2, 2, 2, 2, 2, 2]])
+    category, sign = (counts > 0).nonzero().T.repeat_interleave(counts[counts > 0], dim=1)
+    joint = counts.double() / counts.sum()
+    information = scipy.special.rel_entr(joint.numpy(), np.outer(joint.sum(1), joint.sum(0))).sum()
+    posterior = (joint / joint.sum(0)).T
+    assert information_bound(posterior.log()[sign], category).item() == pytest.approx(information.item())
+    for seed in range(5):
+        other = posterior.log().clamp_min(-9) + draw(6, 3, spread=0.3, seed=seed)
+        assert information_bound(other[sign], category) < information
+
+
+def test_ends_of_the_bound():
+    right = 1000 * torch.eye(5)
+    assert information_bound(right, torch.arange(5)).item() == pytest.approx(np.log(5))
+    assert information_bound(torch.zeros(7, 5), torch.arange(7) % 5).item() == pytest.approx(0, abs=1e-6)
+    assert information_bound(right, torch.arange(5).roll(1)) < -900
+    half = information_bound(right.to(torch.bfloat16), torch.arange(5))
+    assert half.dtype == torch.float32
+
+
+def test_one_category_per_row():
+    with pytest.raises(ValueError, match=r"categories: expected shape \(3,\), got \(2,\)"):
+        information_bound(torch.zeros(3, 4), torch.zeros(2, dtype=torch.long))
+    with pytest.raises(ValueError, match=r"logits: expected shape \(n, K\), got"):
+        information_bound(torch.zeros(0, 4), torch.zeros(0, dtype=torch.long))
