@@ -21,6 +21,16 @@ from dctutor.losses.information import (
     mutual_information,
 )
 from dctutor.losses.margin import margin
+from dctutor.losses.generative import (
+    bernoulli_nll,
+    discriminator_loss,
+    free_bits,
+    gaussian_divergences,
+    gaussian_kl,
+    gaussian_nll,
+    generator_loss,
+)
+from dctutor.losses.information import conditional_entropy, marginal_entropy, mutual_information
 from dctutor.losses.mixture import (
     centroid_correlation,
     clustering_module,
@@ -54,8 +64,10 @@ __all__ = [
     "dirichlet_prior",
     "discriminator_loss",
     "feature_weights",
+    "free_bits",
     "fuzzy_k_means",
     "fuzzy_memberships",
+    "gaussian_divergences",
     "gaussian_kl",
     "gaussian_nll",
     "generator_loss",

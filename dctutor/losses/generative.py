@@ -15,22 +15,39 @@ from torch.nn import functional
 from dctutor.losses._common import Reduction, check_same_shape, reduced
 from dctutor.losses._precision import in_float32
 
-__all__ = ["bernoulli_nll", "discriminator_loss", "gaussian_kl", "gaussian_nll", "generator_loss"]
+__all__ = [
+    "bernoulli_nll",
+    "discriminator_loss",
+    "free_bits",
+    "gaussian_divergences",
+    "gaussian_kl",
+    "gaussian_nll",
+    "generator_loss",
+]
 
 
 @in_float32
 def gaussian_kl(
-    mean: Float[Tensor, "n p"], log_variance: Float[Tensor, "n p"], *, reduction: Reduction = "mean"
+    mean: Float[Tensor, "n p"],
+    log_variance: Float[Tensor, "n p"],
+    prior_mean: Tensor | None = None,
+    prior_log_variance: Tensor | None = None,
+    *,
+    reduction: Reduction = "mean",
 ) -> Float[Tensor, ""]:
-    r"""Divergence of a VAE's codes from the standard normal prior (Kingma & Welling 2014, appendix B).
+    r"""Divergence of a VAE's codes from a normal prior, by default N(0, I) (Kingma & Welling 2014, appendix B).
 
     .. math:: \sum_i KL\big(N(m_i, \operatorname{diag} \sigma_i^2) \,\Vert\, N(0, I)\big)
               = \frac{1}{2} \sum_i \sum_j \left(m_{ij}^2 + \sigma_{ij}^2 - \log \sigma_{ij}^2 - 1\right)
+
+    `gaussian_divergences` has the terms of this sum, and the formula for other priors.
 
     Parameters
     ----------
     mean, log_variance : Tensor of shape (n, p)
         What the encoder says of each sample: :math:`m_i` and :math:`\log \sigma_i^2`.
+    prior_mean, prior_log_variance : Tensor that broadcasts to (n, p), optional
+        Those of the prior; by default 0.
     reduction : {"mean", "sum"}
         ``"sum"`` is the equation; ``"mean"`` divides it by n.
 
@@ -42,12 +59,97 @@ def gaussian_kl(
     Raises
     ------
     ValueError
-        If the shapes differ.
+        If the shapes differ, or a prior has more numbers than there are codes.
     """
     check_same_shape("log_variance", log_variance, "mean", mean)
-    # expm1: close to the prior, exp(v) - 1 - v would lose its digits.
-    total = (mean.square() + torch.expm1(log_variance) - log_variance).sum() / 2
+    for name, value in {"prior_mean": prior_mean, "prior_log_variance": prior_log_variance}.items():
+        if value is not None and torch.broadcast_shapes(value.shape, mean.shape) != mean.shape:
+            raise ValueError(f"{name}: expected a shape within {tuple(mean.shape)}, got {tuple(value.shape)}")
+    total = gaussian_divergences(mean, log_variance, prior_mean, prior_log_variance).sum()
     return reduced(total, len(mean), reduction)
+
+
+@in_float32
+def gaussian_divergences(
+    mean: Float[Tensor, "*batch p"],
+    log_variance: Float[Tensor, "*batch p"],
+    prior_mean: Tensor | None = None,
+    prior_log_variance: Tensor | None = None,
+) -> Tensor:
+    r"""Divergence of each normal distribution from a prior of its own, or from each of several.
+
+    .. math:: KL\big(N(m, \operatorname{diag} \sigma^2) \,\Vert\, N(\mu, \operatorname{diag} s^2)\big)
+              = \frac{1}{2} \sum_j \left(\frac{(m_j - \mu_j)^2 + \sigma_j^2}{s_j^2}
+              - \log \frac{\sigma_j^2}{s_j^2} - 1\right)
+
+    Parameters
+    ----------
+    mean, log_variance : Tensor of shape (..., p)
+        :math:`m` and :math:`\log \sigma^2`. For n codes and K priors, give shape (n, 1, p).
+    prior_mean, prior_log_variance : Tensor that broadcasts with them, optional
+        :math:`\mu` and :math:`\log s^2`, such as of shape (K, p), or (n, K, p) if each code has K priors of its own. By
+        default 0: the standard normal prior.
+
+    Returns
+    -------
+    Tensor of the common shape without its last dimension
+        Divergences in nats, at least 0.
+
+    Raises
+    ------
+    ValueError
+        If mean and log-variance differ in shape, or the priors do not broadcast with them or are of another width.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from dctutor.losses import gaussian_divergences
+    >>> codes, priors = torch.zeros(4, 1, 2), torch.tensor([[0.0, 0.0], [3.0, 4.0]])
+    >>> gaussian_divergences(codes, codes, priors)[0]
+    tensor([ 0.0000, 12.5000])
+    """
+    check_same_shape("log_variance", log_variance, "mean", mean)
+    for name, value in {"prior_mean": prior_mean, "prior_log_variance": prior_log_variance}.items():
+        if value is not None and value.shape[-1:] != mean.shape[-1:]:
+            raise ValueError(f"{name}: expected width {mean.shape[-1]}, that of mean, got shape {tuple(value.shape)}")
+    distance = mean if prior_mean is None else mean - prior_mean
+    ratio = log_variance if prior_log_variance is None else log_variance - prior_log_variance
+    squared = distance.square()
+    if prior_log_variance is not None:
+        squared = squared * (-prior_log_variance).exp()
+    # expm1: close to the prior, exp(v) - 1 - v would lose its digits.
+    return (squared + torch.expm1(ratio) - ratio).sum(-1) / 2
+
+
+@in_float32
+def free_bits(divergences: Float[Tensor, "n ..."], least: float) -> Float[Tensor, ""]:
+    r"""Divergence of a batch that counts only as far as it exceeds a free amount (Kingma et al. 2016, appendix C.8).
+
+    .. math:: \sum_g \max\Big(\lambda, \frac{1}{n} \sum_i KL_{ig}\Big)
+
+    Below :math:`\lambda` it has no gradient. A code can then carry that much information without being pushed back to
+    the prior. GMVAE calls it the minimum-information constraint (Dilokthanakul et al. 2017).
+
+    Parameters
+    ----------
+    divergences : Tensor of shape (n, ...)
+        One per sample; with more dimensions, one per sample and group of codes.
+    least : float
+        :math:`\lambda` in nats, for each group; at least 0.
+
+    Returns
+    -------
+    Tensor of shape ()
+        In nats.
+
+    Raises
+    ------
+    ValueError
+        If ``least`` is negative.
+    """
+    if not least >= 0:
+        raise ValueError(f"least: expected a number of at least 0, got {least!r}")
+    return divergences.mean(0).clamp_min(least).sum()
 
 
 @in_float32

@@ -38,6 +38,7 @@ if TYPE_CHECKING:  # a type checker runs nothing; a test holds these lines to th
     from dctutor.methods.cdnn.sela import SeLa as SeLa
     from dctutor.methods.mixture.aecm import AECM as AECM
     from dctutor.methods.mixture.clustering_module import ClusteringModule as ClusteringModule
+    from dctutor.methods.variational.gmvae import GMVAE as GMVAE
 else:
     __all__ = list(_HOMES)
 

@@ -11,7 +11,17 @@ from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score, p
 
 from dctutor._inputs import as_array
 
-__all__ = ["Confusion", "ari", "clustering_accuracy", "confusion_matrix", "match_labels", "nmi", "pair_f", "scores"]
+__all__ = [
+    "Confusion",
+    "ari",
+    "clustering_accuracy",
+    "confusion_matrix",
+    "majority_accuracy",
+    "match_labels",
+    "nmi",
+    "pair_f",
+    "scores",
+]
 
 _MEANS = ("arithmetic", "geometric", "min", "max")
 _DENSE = 1_000_000  # classes times clusters; more are matched without a dense array of counts
@@ -210,6 +220,37 @@ def clustering_accuracy(y_true: ArrayLike, labels: ArrayLike) -> float:
         If there is no sample, the shapes differ from (n,), or labels are missing, fractional or of several kinds.
     """
     return _accuracy(*_groups(y_true, labels))
+
+
+def majority_accuracy(y_true: ArrayLike, labels: ArrayLike) -> float:
+    """Fraction of samples whose class is the most frequent one of their cluster, also called purity.
+
+    Several clusters may have one class, a many-to-one matching. The score is at least that of `clustering_accuracy` and
+    cannot fall if a cluster is split: with a cluster per sample it is 1. Report both.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n,)
+        Classes.
+    labels : array-like of shape (n,)
+        Clusters. Their number may differ from that of the classes.
+
+    Returns
+    -------
+    float
+        In [0, 1].
+
+    Raises
+    ------
+    TypeError, ValueError
+        If there is no sample, the shapes differ from (n,), or labels are missing, fractional or of several kinds.
+    """
+    truth, found = _groups(y_true, labels)
+    # Pairs that occur, not a table of all: for thousands of labels that would take gigabytes.
+    pairs, counts = np.unique(np.stack([found.indices, truth.indices]), axis=1, return_counts=True)
+    most = np.zeros(len(found.values), dtype=np.int64)
+    np.maximum.at(most, pairs[0], counts)
+    return float(most.sum() / len(truth.indices))
 
 
 def nmi(y_true: ArrayLike, labels: ArrayLike, *, average: str = "arithmetic") -> float:

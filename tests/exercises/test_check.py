@@ -284,10 +284,21 @@ def imsat_prior():
     yield [np.mean([entropy(p, q) for p in answers_]) for q in priors], "mean of the answers first"
 
 
+def gmvae_free():
+    _, lines = solution("ex-gmvae-free")
+    mean, last = (numbers(line)[0] for line in lines)
+    yield [mean, last], ""
+    sure = np.log(10)
+    yield [sure / 2, 1.5], ""
+    yield [mean, (max(sure, 1.5) + max(0, 1.5)) / 2], "not for each sample"
+    yield [mean, mean], "does not follow"
+    yield [sure, sure], "sure sample alone"
+
+
 CASES = {f"ex-{case.__name__.replace('_', '-')}": case for case in (
     first_acc, arch_odd, arch_count, arch_saturate, features_silence, metrics_mean, metrics_silhouette, schedules_scale,
     dac_noise, dcn_forget, den_t, depict_sharpness, depict_root, dmc_fuzziness, dmc_components, dec_nu, dec_power,
-    aecm_rank, aecm_soft, cm_alpha, cm_batch, sela_prior, imsat_prior,
+    aecm_rank, aecm_soft, cm_alpha, cm_batch, sela_prior, imsat_prior, gmvae_free,
 )}  # fmt: skip
 
 

@@ -4,7 +4,15 @@ import pytest
 import torch
 from torch import distributions
 
-from dctutor.losses import bernoulli_nll, discriminator_loss, gaussian_kl, gaussian_nll, generator_loss
+from dctutor.losses import (
+    bernoulli_nll,
+    discriminator_loss,
+    free_bits,
+    gaussian_divergences,
+    gaussian_kl,
+    gaussian_nll,
+    generator_loss,
+)
 
 
 def draw(*shape, seed=0):
@@ -28,6 +36,49 @@ def test_gaussian_kl_by_hand_and_near_the_prior():
     # exp(v) - 1 - v is v^2 / 2 here; float32 has no room for it next to 1.
     near = gaussian_kl(torch.zeros(1, 1), torch.full((1, 1), 1e-4))
     assert near.item() == pytest.approx(1e-8 / 4, rel=1e-3)
+
+
+def test_divergences_from_several_priors_are_torchs():
+    mean, log_variance = draw(7, 1, 3), draw(7, 1, 3, seed=1)
+    for shape in ((4, 3), (7, 4, 3)):  # shared by all codes, or each code's own
+        prior_mean, prior_log_variance = draw(*shape, seed=2), draw(*shape, seed=3)
+        codes = distributions.Normal(mean, (log_variance / 2).exp())
+        prior = distributions.Normal(prior_mean, (prior_log_variance / 2).exp())
+        found = gaussian_divergences(mean, log_variance, prior_mean, prior_log_variance)
+        assert found.shape == (7, 4)
+        torch.testing.assert_close(found, distributions.kl_divergence(codes, prior).sum(-1))
+    standard = gaussian_divergences(mean, log_variance).sum()
+    torch.testing.assert_close(standard, gaussian_kl(mean[:, 0], log_variance[:, 0], reduction="sum"))
+
+
+def test_divergence_from_a_prior_by_monte_carlo():
+    mean, log_variance, prior_mean, prior_log_variance = (draw(5, 3, seed=seed) for seed in range(4))
+    codes = distributions.Normal(mean, (log_variance / 2).exp())
+    prior = distributions.Normal(prior_mean, (prior_log_variance / 2).exp())
+    z = mean + codes.stddev * draw(200_000, 5, 3, seed=4)
+    expected = (codes.log_prob(z) - prior.log_prob(z)).mean(0).sum(1)
+    found = gaussian_divergences(mean, log_variance, prior_mean, prior_log_variance)
+    torch.testing.assert_close(found, expected, rtol=0.02, atol=0.02)
+    total = gaussian_kl(mean, log_variance, prior_mean, prior_log_variance)
+    torch.testing.assert_close(total, found.mean())
+    one = gaussian_kl(mean, log_variance, prior_mean[:1], reduction="sum")  # one prior for all codes
+    torch.testing.assert_close(one, gaussian_divergences(mean, log_variance, prior_mean[:1]).sum())
+
+
+def test_a_code_that_agrees_with_its_prior_diverges_by_nothing():
+    mean, log_variance = draw(5, 3).float(), 3 * draw(5, 3, seed=1).float()
+    assert (gaussian_divergences(mean, log_variance, mean, log_variance) == 0).all()
+
+
+def test_free_bits_count_what_exceeds_them():
+    divergences = torch.tensor([[0.0, 3.0], [1.0, 5.0]], requires_grad=True)
+    found = free_bits(divergences, 2.0)  # the first column's mean is 0.5, the second one's 4
+    assert found.item() == 2.0 + 4.0
+    found.backward()
+    assert divergences.grad.tolist() == [[0, 0.5], [0, 0.5]]
+    row = torch.tensor([0.0, 6.0])
+    assert free_bits(row, 2.0) == 3.0  # the mean of the batch counts, not each sample
+    assert free_bits(row, 4.0) == 4.0 and free_bits(row, 0.0) == row.mean()
 
 
 @pytest.mark.parametrize("shape", [(5, 3), (2, 1, 4, 4)])
@@ -87,6 +138,8 @@ def test_gradients(reduction):
     x = draw(4, 3, seed=2).sigmoid()
     check = torch.autograd.gradcheck
     assert check(lambda m, v: gaussian_kl(m, v, reduction=reduction), (a, b))
+    c, d = draw(2, 4, 3, seed=3).requires_grad_(), draw(2, 4, 3, seed=4).requires_grad_()
+    assert check(gaussian_divergences, (a, b, c, d))
     assert check(lambda decoded: bernoulli_nll(x, decoded, reduction=reduction), (a,))
     assert check(lambda decoded: gaussian_nll(x, decoded, 0.3, reduction=reduction), (a,))
     assert check(discriminator_loss, (a, b)) and check(generator_loss, (a,))
@@ -97,6 +150,7 @@ def test_losses_leave_reduced_precision(dtype):
     a, b = draw(300, 40).to(dtype), draw(300, 40, seed=1).to(dtype)
     calls = {
         gaussian_kl: (a, b),
+        gaussian_divergences: (a, b, b, a),
         bernoulli_nll: (b.sigmoid(), a),
         gaussian_nll: (a, b),
         discriminator_loss: (a, b),
@@ -113,6 +167,10 @@ def test_losses_leave_reduced_precision(dtype):
     ("call", "message"),
     [
         (lambda: gaussian_kl(torch.ones(2, 3), torch.ones(1, 3)), r"log_variance: .*\(2, 3\), got \(1, 3\)"),
+        (lambda: gaussian_kl(*torch.ones(2, 2, 3), torch.ones(5, 2, 3)), r"prior_mean: .*\(2, 3\), got \(5, 2, 3\)"),
+        (lambda: gaussian_divergences(*torch.ones(2, 2, 3), torch.ones(1)), r"prior_mean: expected width 3, .*\(1,\)"),
+        (lambda: gaussian_divergences(torch.ones(2, 3), torch.ones(1, 3)), r"log_variance: .*\(2, 3\), got \(1, 3\)"),
+        (lambda: free_bits(torch.ones(2), -1.0), "least: expected a number of at least 0, got -1.0"),
         (lambda: bernoulli_nll(torch.ones(2, 3), torch.ones(2, 1)), r"logits: .*\(2, 3\), got \(2, 1\)"),
         (lambda: gaussian_nll(torch.ones(2, 3), torch.ones(3)), r"x_hat: .*\(2, 3\), got \(3,\)"),
         (lambda: gaussian_nll(torch.ones(2), torch.ones(2), 0.0), "variance: expected a positive number, got 0.0"),

@@ -6,8 +6,17 @@ import pandas as pd
 import pytest
 from scipy.optimize import linear_sum_assignment
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
+from sklearn.metrics.cluster import contingency_matrix
 
-from dctutor.metrics import ari, clustering_accuracy, confusion_matrix, match_labels, nmi, scores
+from dctutor.metrics import (
+    ari,
+    clustering_accuracy,
+    confusion_matrix,
+    majority_accuracy,
+    match_labels,
+    nmi,
+    scores,
+)
 
 
 def best_by_brute_force(y, labels, slots):
@@ -32,6 +41,22 @@ def test_accuracy_by_hand():
     assert clustering_accuracy([0, 0, 0, 1, 1, 2], [1, 1, 0, 0, 0, 2]) == pytest.approx(5 / 6)
     assert clustering_accuracy([0, 1], [7, -3]) == 1.0
     assert clustering_accuracy(["a"], [0]) == 1.0
+
+
+def test_majority_accuracy_lets_clusters_share_a_class():
+    y, labels = [0, 0, 0, 0, 1, 1, 1], ["a", "a", "b", "b", "b", "c", "c"]
+    assert majority_accuracy(y, labels) == pytest.approx(6 / 7)  # a and b are of class 0, c is of class 1
+    assert clustering_accuracy(y, labels) == pytest.approx(4 / 7)
+    assert majority_accuracy(y, range(7)) == 1.0 and majority_accuracy(y, [0] * 7) == pytest.approx(4 / 7)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_majority_accuracy_is_purity(seed):
+    rng = np.random.default_rng(seed)
+    y, labels = rng.integers(0, 4, 60), rng.integers(0, 7, 60)
+    assert majority_accuracy(y, labels) == pytest.approx(contingency_matrix(y, labels).max(0).sum() / 60)
+    assert majority_accuracy(y, labels) >= clustering_accuracy(y, labels)
+    assert majority_accuracy(y, 10 * labels + rng.integers(0, 3, 60)) >= majority_accuracy(y, labels)
 
 
 def matched_count(y, labels):
@@ -119,7 +144,9 @@ def test_all_scores_take_labels_of_any_ordered_kind(y):
     assert confusion_matrix(y, labels).counts.tolist() == confusion_matrix(plain, labels).counts.tolist()
 
 
-@pytest.mark.parametrize("function", [clustering_accuracy, match_labels, confusion_matrix, nmi, ari, scores])
+@pytest.mark.parametrize(
+    "function", [clustering_accuracy, majority_accuracy, match_labels, confusion_matrix, nmi, ari, scores]
+)
 @pytest.mark.parametrize(
     ("bad", "got"),
     [
@@ -177,7 +204,9 @@ def test_scores_do_not_depend_on_names_or_order():
         assert scores(y[order], labels[order])[name] == pytest.approx(value)
 
 
-@pytest.mark.parametrize("function", [clustering_accuracy, match_labels, confusion_matrix, nmi, ari, scores])
+@pytest.mark.parametrize(
+    "function", [clustering_accuracy, majority_accuracy, match_labels, confusion_matrix, nmi, ari, scores]
+)
 @pytest.mark.parametrize(
     ("y", "labels", "message"),
     [
