@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from dctutor._validation import check_number
 
-__all__ = ["Schedule", "constant", "cosine", "linear", "one_cycle", "pretrain_then_finetune", "sigmoid"]
+__all__ = ["Schedule", "closing", "constant", "cosine", "linear", "one_cycle", "pretrain_then_finetune", "sigmoid"]
 
 #: A function from progress in [0, 1] to a weight or a factor.
 Schedule = Callable[[float], float]
@@ -171,6 +171,34 @@ def sigmoid(
     # The logistic function is a tanh, shifted and halved; the shift cancels.
     half = math.tanh(steepness / 4)
     return _ramp(start, end, ramp, lambda u: (1 + math.tanh(steepness * (u - 0.5) / 2) / half) / 2)
+
+
+def closing(upper: float, lower: float, meet: float = 0.5, *, closed: float = 1.0) -> tuple[Schedule, Schedule]:
+    """Two thresholds that move towards each other along straight lines (Chang et al. 2017).
+
+    Parameters
+    ----------
+    upper, lower : float
+        Where they start, in [0, 1].
+    meet : float
+        Where they would meet at progress 1, from ``lower`` to ``upper``.
+    closed : float
+        The fraction of the way that is done at progress 1, in [0, 1]. With 1 they meet, with 0 they stay.
+
+    Returns
+    -------
+    tuple of two Schedule
+        The upper and the lower threshold.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is no number or out of its range.
+    """
+    high, way = _unit("upper", upper), _unit("closed", closed)
+    low = check_number("lower", lower, maximum=high)
+    goal = check_number("meet", meet, minimum=low, maximum=high)
+    return linear(high, high + way * (goal - high)), linear(low, low + way * (goal - low))
 
 
 def one_cycle(warmup: float = 0.3, start: float = 0.04, end: float = 1e-4) -> Schedule:

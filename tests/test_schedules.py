@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from dctutor.schedules import constant, cosine, linear, one_cycle, pretrain_then_finetune, sigmoid
+from dctutor.schedules import closing, constant, cosine, linear, one_cycle, pretrain_then_finetune, sigmoid
 
 GRID = [i / 1000 for i in range(1001)]
 
@@ -101,6 +101,31 @@ def test_one_cycle_rises_then_falls(warmup):
     assert GRID[top] == pytest.approx(warmup, abs=0.0011)
 
 
+def test_closing_thresholds_are_the_papers():
+    """u = 0.95 - lambda, l = 0.455 + lambda / 10: they meet at lambda = 0.45, where both are 0.5."""
+    upper, lower = closing(0.95, 0.455)
+    for progress in GRID:
+        lam = 0.45 * progress
+        assert upper(progress) == pytest.approx(0.95 - lam)
+        assert lower(progress) == pytest.approx(0.455 + 0.1 * lam)
+
+
+def test_closing_part_of_the_way():
+    upper, lower = closing(0.9, 0.1, 0.3, closed=0.5)
+    assert [upper(0.0), upper(0.5), upper(1.0)] == pytest.approx([0.9, 0.75, 0.6])
+    assert [lower(0.0), lower(0.5), lower(1.0)] == pytest.approx([0.1, 0.15, 0.2])
+    still = closing(0.9, 0.1, closed=0.0)
+    assert [still[0](p) for p in GRID] == pytest.approx([0.9] * len(GRID))
+    assert [still[1](p) for p in GRID] == pytest.approx([0.1] * len(GRID))
+
+
+def test_thresholds_that_cross():
+    with pytest.raises(ValueError, match=r"lower: expected a number in \[0, 0.4\], got 0.5"):
+        closing(0.4, 0.5)
+    with pytest.raises(ValueError, match=r"meet: expected a number in \[0.2, 0.8\], got 0.1"):
+        closing(0.8, 0.2, 0.1)
+
+
 @pytest.mark.parametrize("bad", [-0.1, 1.1, float("nan"), float("inf")])
 @pytest.mark.parametrize(
     ("make", "name"),
@@ -108,6 +133,8 @@ def test_one_cycle_rises_then_falls(warmup):
         (constant, "alpha"),
         (pretrain_then_finetune, "switch"),
         (one_cycle, "warmup"),
+        (lambda value: closing(value, 0.1), "upper"),
+        (lambda value: closing(0.9, 0.1, closed=value), "closed"),
         (lambda value: one_cycle(start=value), "start"),
         (lambda value: one_cycle(end=value), "end"),
         *((make, "start") for make in RAMPS),

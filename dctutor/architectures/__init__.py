@@ -24,6 +24,7 @@ from dctutor.architectures.heads import (
     Subspaces,
 )
 from dctutor.architectures.identity import Identity
+from dctutor.architectures.label_features import ConstraintLayer, LabelNetwork
 from dctutor.architectures.mlp import MLP
 from dctutor.architectures.pooled_cnn import PooledCNN
 from dctutor.architectures.pretrained import available_pretrained, load_pretrained
@@ -36,6 +37,7 @@ __all__ = [
     "VAE",
     "Autoencoder",
     "BoundedAutoencoder",
+    "ConstraintLayer",
     "ConvolutionalAutoencoder",
     "ConvolutionalDiscriminator",
     "ConvolutionalGenerator",
@@ -49,6 +51,7 @@ __all__ = [
     "Head",
     "Identity",
     "Logits",
+    "LabelNetwork",
     "MergedSoftmax",
     "Mixture",
     "PooledCNN",

@@ -4,6 +4,10 @@ Losses that know nothing of clusters (3.1): `nonclustering`, `weighted` for feat
 networks that draw new samples (2.4, 2.5). Losses that do (3.2): `clustering`, `balance`, `fuzzy`, `sparsity`,
 `classification`, `agglomerative`, `information` for entropies, `margin`, `self_expression` for subspaces, and `mixture`
 for a Gaussian mixture as a network. `self_paced` says which samples count yet; `contrastive` is for Boltzmann machines.
+`classification`, `agglomerative`, `self_expression` for subspaces, and `mixture` for a Gaussian mixture as a network.
+`self_paced` says which samples count yet, `pairwise` which pairs.
+`classification`, `agglomerative`, `information` for entropies, `self_expression` for subspaces, and `mixture` for a
+Gaussian mixture as a network.
 """
 
 from dctutor.losses.agglomerative import cluster_affinity, merging, triplet
@@ -44,6 +48,7 @@ from dctutor.losses.nonclustering import (
     reconstruction,
     self_augmentation,
 )
+from dctutor.losses.pairwise import pairwise, select_pairs
 from dctutor.losses.self_expression import coefficient_norm, self_expression, subspace_memberships
 from dctutor.losses.self_paced import self_paced_weights
 from dctutor.losses.sparsity import group_sparsity
@@ -83,7 +88,9 @@ __all__ = [
     "merging",
     "mutual_information",
     "orthonormality",
+    "pairwise",
     "reconstruction",
+    "select_pairs",
     "self_augmentation",
     "self_expression",
     "self_paced_weights",

@@ -267,6 +267,15 @@ def cm_batch():
     yield [above[50], above[111]], "50 and 111"
 
 
+def dac_adaptive_meet():
+    _, lines = solution("ex-dac-adaptive-meet")
+    lam, where, fraction = numbers(lines[0])
+    yield [lam, where, fraction], ""
+    yield [0.95 - 0.455, where, fraction], "from both sides"
+    yield [lam, where, fraction**2], "five clusters"
+    yield [lam, where, 1 / 10], "K = 10"
+
+
 def sela_prior():
     _, lines = solution("ex-sela-prior")
     kept = [float(line.rpartition(" ")[2]) for line in lines]
@@ -298,7 +307,7 @@ def gmvae_free():
 CASES = {f"ex-{case.__name__.replace('_', '-')}": case for case in (
     first_acc, arch_odd, arch_count, arch_saturate, features_silence, metrics_mean, metrics_silhouette, schedules_scale,
     dac_noise, dcn_forget, den_t, depict_sharpness, depict_root, dmc_fuzziness, dmc_components, dec_nu, dec_power,
-    aecm_rank, aecm_soft, cm_alpha, cm_batch, sela_prior, imsat_prior, gmvae_free,
+    aecm_rank, aecm_soft, cm_alpha, cm_batch, sela_prior, imsat_prior, gmvae_free, dac_adaptive_meet,
 )}  # fmt: skip
 
 
