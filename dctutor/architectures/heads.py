@@ -9,9 +9,20 @@ from torch.nn import functional
 
 from dctutor._validation import check_integer, check_number
 from dctutor.architectures._layers import full_precision, glorot
-from dctutor.losses import fuzzy_memberships, student_t, subspace_memberships
+from dctutor.losses import expected_mixture_nll, fuzzy_memberships, student_t, subspace_memberships
 
-__all__ = ["Directions", "Fuzzy", "Head", "Logits", "MergedSoftmax", "Mixture", "Softmax", "StudentT", "Subspaces"]
+__all__ = [
+    "DiagonalMixture",
+    "Directions",
+    "Fuzzy",
+    "Head",
+    "Logits",
+    "MergedSoftmax",
+    "Mixture",
+    "Softmax",
+    "StudentT",
+    "Subspaces",
+]
 
 
 class Head(nn.Module, ABC):
@@ -354,6 +365,63 @@ class Mixture(Head):
         # Rounding would decide how large the weights are along a direction that the centroids do not span.
         self.encoder.weight.copy_(torch.linalg.pinv(centers, rtol=1e-4).T)
         self.encoder.bias.zero_()
+
+
+class DiagonalMixture(Head):
+    r"""A Gaussian mixture whose components have a variance per dimension: the prior of VaDE (Jiang et al. 2017).
+
+    .. math:: p(z) = \sum_k \pi_k N(z; \mu_k, \operatorname{diag} \sigma_k^2)
+
+    Weights are the softmax of ``logits``. Log-variances are kept between -6 and 4, which suits codes whose variance is
+    near 1.
+
+    Parameters
+    ----------
+    n_clusters, embedding_dim : int
+        See `Head`.
+
+    Attributes
+    ----------
+    centers, log_variances : nn.Parameter of shape (K, p)
+        Means, and logarithms of variances before they are clamped; zero until they are set.
+    logits : nn.Parameter of shape (K,)
+        Logarithms of the weights, up to a constant; zero until they are set.
+    """
+
+    def __init__(self, n_clusters: int, embedding_dim: int) -> None:
+        super().__init__(n_clusters, embedding_dim)
+        self.centers = nn.Parameter(torch.zeros(n_clusters, embedding_dim))
+        self.log_variances = nn.Parameter(torch.zeros(n_clusters, embedding_dim))
+        self.logits = nn.Parameter(torch.zeros(n_clusters))
+
+    def variances(self) -> Float[Tensor, "k p"]:
+        """Variances of the components."""
+        return self._clamped().exp()
+
+    def weights(self) -> Float[Tensor, " k"]:
+        """Weights of the components, which sum to 1."""
+        return self.logits.softmax(0)
+
+    def costs(self, z: Float[Tensor, "n p"], log_variance: Float[Tensor, "n p"] | None = None) -> Float[Tensor, "n k"]:
+        """Negative log density of code and component, or its mean over codes of this mean and log-variance."""
+        z = z.clamp(-1e15, 1e15)  # the square of a code that lies absurdly far away would overflow
+        return expected_mixture_nll(z, log_variance, self.centers, self._clamped(), self.logits.log_softmax(0))
+
+    def assign(self, z: Float[Tensor, "n p"], log_variance: Float[Tensor, "n p"] | None = None) -> Float[Tensor, "n k"]:
+        """Responsibilities of codes, or of normal distributions of codes if their log-variances are given."""
+        return (-self.costs(z, log_variance)).softmax(1)
+
+    @torch.no_grad()
+    def start_from(
+        self, weights: Float[Tensor, " k"], means: Float[Tensor, "k p"], variances: Float[Tensor, "k p"]
+    ) -> None:
+        """Start at a given mixture, such as that of `dctutor.classical.diagonal_mixture`."""
+        self.logits.copy_(weights.clamp_min(1e-6).log())
+        self.centers.copy_(means)
+        self.log_variances.copy_(variances.clamp_min(1e-6).log())
+
+    def _clamped(self) -> Tensor:
+        return self.log_variances.clamp(-6, 4)
 
 
 class Subspaces(Head):

@@ -6,6 +6,7 @@ from dctutor.classical.maximum_margin import MaximumMargin, maximum_margin
 from dctutor.classical.means import weighted_means
 from dctutor.classical.merging import merge_clusters, nearest_chains
 from dctutor.classical.mixtures import SphericalMixture, spherical_mixture
+from dctutor.classical.mixtures import SphericalMixture, diagonal_mixture, spherical_mixture
 from dctutor.classical.neighbours import NeighbourGraph, neighbour_graph
 from dctutor.classical.spectral import (
     cluster_subspaces,
@@ -21,6 +22,7 @@ __all__ = [
     "NeighbourGraph",
     "SphericalMixture",
     "cluster_subspaces",
+    "diagonal_mixture",
     "keep_largest",
     "kmeans",
     "kmeans_labels",

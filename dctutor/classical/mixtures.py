@@ -1,16 +1,22 @@
-"""The Gaussian mixture that a clustering module trains, fitted by expectation and maximisation, without a network."""
+"""Gaussian mixtures, fitted by expectation and maximisation, without a network: what CM trains, and VaDE's start."""
 
+import warnings
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import minimize
 from scipy.special import logsumexp
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.mixture import GaussianMixture
 from sklearn.utils import check_array
+from torch import Tensor
 
 from dctutor._validation import check_integer, check_number
+from dctutor.classical._threads import one_thread
 
-__all__ = ["SphericalMixture", "spherical_mixture"]
+__all__ = ["SphericalMixture", "diagonal_mixture", "spherical_mixture"]
 
 Array = NDArray[np.float64]
 _EXACT = {"ftol": 1e-15, "gtol": 1e-10, "maxiter": 2000}
@@ -132,3 +138,49 @@ def _dual(u: Array, cost: Array, prior: float, tau: float) -> tuple[float, Array
     """Minus the dual of the best responsibilities at v = exp(u), and its gradient."""
     gamma, least = _responsibilities(cost - np.exp(u), tau)
     return -(prior * u.sum() + least.mean()), np.exp(u) * gamma.mean(0) - prior
+
+
+def diagonal_mixture(
+    z: Tensor, n_clusters: int, generator: torch.Generator, *, labels: Tensor | None = None, n_init: int = 5
+) -> dict[str, Tensor]:
+    """Fit a Gaussian mixture with a variance per component and dimension, by scikit-learn's EM.
+
+    Parameters
+    ----------
+    z : Tensor of shape (n, p)
+        Samples, such as an embedding.
+    n_clusters : int
+        Number of components, K.
+    generator : torch.Generator
+        Source of the randomness.
+    labels : Tensor of shape (n,), optional
+        Clusters to start from, 0 to K - 1, none of them empty. By default k-means finds them.
+    n_init : int, default=5
+        Starts by k-means; the likeliest mixture counts.
+
+    Returns
+    -------
+    dict of str to Tensor
+        ``"weights"`` (K,), ``"means"`` (K, p), ``"variances"`` (K, p), and ``"labels"`` (n,), the likeliest component of
+        each sample; on the device of ``z``.
+    """
+    x = z.detach().cpu().double().numpy()
+    # Relative to the data: EM would give a component of equal samples any density otherwise.
+    floor = 1e-3 * float(x.var(0).mean()) + 1e-9 * float(np.square(x).mean()) + 1e-12
+    seed = int(torch.randint(2**31, (), generator=generator, device=generator.device))
+    settings = {"covariance_type": "diag", "reg_covar": floor, "random_state": seed, "max_iter": 200}
+    if labels is not None:
+        member = np.eye(n_clusters)[labels.cpu().numpy()]
+        sizes = member.sum(0)[:, None]
+        means = member.T @ x / sizes
+        variances = member.T @ np.square(x - means[labels.cpu().numpy()]) / sizes + floor
+        settings |= {"weights_init": sizes[:, 0] / len(x), "means_init": means, "precisions_init": 1 / variances}
+        n_init = 1
+    with one_thread(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # fewer different samples than clusters, or slow EM
+        fitted = GaussianMixture(n_clusters, n_init=n_init, **settings).fit(x)
+        found = fitted.predict(x)
+    numbers = {"weights": fitted.weights_, "means": fitted.means_, "variances": fitted.covariances_}
+    tensors = {name: torch.tensor(values, dtype=torch.float32) for name, values in numbers.items()}
+    tensors["labels"] = torch.tensor(found, dtype=torch.int64)
+    return {name: tensor.to(z.device) for name, tensor in tensors.items()}

@@ -145,6 +145,10 @@ class DeepClusterer(Saved, Fitted, ABC):
     def _check_params(self) -> None:
         """Check what the declarations cannot say: arguments that depend on each other."""
 
+    def _scaling_rule(self) -> Rule:
+        """Say how inputs are scaled, if arguments decide it."""
+        return self.input_scaling
+
     @abstractmethod
     def _build_network(self, n_features: int) -> nn.Module:
         """Make the untrained network for inputs of this width."""
@@ -210,9 +214,10 @@ class DeepClusterer(Saved, Fitted, ABC):
             raise ValueError(f"X: expected at least n_clusters={self.n_clusters} samples, got n_samples={len(x)}")
         known = known_labels(as_array(y), len(x)) if self.takes_labels else None
         self.image_shape_ = image_shape(self.image_shape, shape_of(X), x.shape[1])
-        self.scaling_ = Scaling.learn(self.input_scaling, x)
+        rule = self._scaling_rule()
+        self.scaling_ = Scaling.learn(rule, x)
         x = self.scaling_.apply(x)
-        if self.input_scaling == "unit_power":
+        if rule == "unit_power":
             # Pictures share most of their brightness, and a network's first layer deals with that much.
             warn_of_means(x, 0.9 if self.image_shape_ is None else 0.98, stacklevel=4)
         self.snapshot_index_ = np.linspace(0, len(x) - 1, min(len(x), 1000)).astype(np.intp)

@@ -16,6 +16,7 @@ from dctutor.architectures import (
 from dctutor.augmentation import augmenter, check_affine
 from dctutor.estimator.base import DeepClusterer
 from dctutor.estimator.parameters import NonNegative, Positive, ProperFraction, Sizes, Whole
+from dctutor.losses import reconstruction
 from dctutor.training.loop import Loop
 from dctutor.training.pretraining import pretrain
 
@@ -75,13 +76,21 @@ class PretrainedClusterer(DeepClusterer):
             check_affine(self.augment, "augment")
 
     def _build_network(self, n_features: int) -> nn.Module:
+        return self._build_autoencoder(n_features)
+
+    def _build_autoencoder(self, n_features: int) -> Autoencoder | ConvolutionalAutoencoder:
+        """Make what is pre-trained: the network itself, or a part of it."""
         if self.channels is None or self.image_shape_ is None:
             return Autoencoder(n_features, self.widths, self.weight_init)
         return ConvolutionalAutoencoder(self.image_shape_, self.channels, self.widths[-1])
 
-    def _pretrained(self, loop: Loop) -> Any:
+    def _reconstruction(self, x: Tensor, x_hat: Tensor) -> Tensor:
+        """Loss of pre-training, from inputs and what ``decode`` makes of their codes."""
+        return reconstruction(x, x_hat)
+
+    def _pretrained(self, loop: Loop, build: Callable[[int], nn.Module] | None = None) -> Any:
         """Return the autoencoder, registered, and pre-trained on the loop's data or copied from the one given."""
-        network = start_network(loop, self._build_network, self.autoencoder)
+        network = start_network(loop, build or self._build_network, self.autoencoder)
         if self.autoencoder is not None:
             loop.watch(network.encode)
             return network
@@ -97,6 +106,7 @@ class PretrainedClusterer(DeepClusterer):
             weight_decay=self.pretrain_weight_decay,
             batch_size=self.batch_size,
             augment=self._augmenter(loop),
+            loss=self._reconstruction,
         )
         return network
 

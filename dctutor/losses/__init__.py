@@ -42,6 +42,7 @@ from dctutor.losses.mixture import (
     gini_impurity,
     orthonormality,
 )
+from dctutor.losses.mixture_prior import expected_mixture_nll, mixture_kl
 from dctutor.losses.nonclustering import (
     layerwise_reconstruction,
     locality_preserving,
@@ -68,6 +69,7 @@ __all__ = [
     "contrastive_divergence",
     "dirichlet_prior",
     "discriminator_loss",
+    "expected_mixture_nll",
     "feature_weights",
     "free_bits",
     "fuzzy_k_means",
@@ -86,6 +88,7 @@ __all__ = [
     "marginal_divergence",
     "marginal_entropy",
     "merging",
+    "mixture_kl",
     "mutual_information",
     "orthonormality",
     "pairwise",

@@ -28,6 +28,7 @@ def pretrain(
     batch_size: int,
     weight_decay: float = 0.0,
     augment: Callable[[Tensor], Tensor] | None = None,
+    loss: Callable[[Tensor, Tensor], Tensor] = reconstruction,
 ) -> None:
     """Train ``autoencoder`` on the loop's data, in place.
 
@@ -55,6 +56,9 @@ def pretrain(
     augment : callable, optional
         Changes each batch of the data, anew in every epoch, before it is corrupted: the network learns to reconstruct
         the changed samples (Guo et al. 2020, eq. 13). Pairs of layers above the first learn from unchanged ones.
+    loss : callable, optional
+        From the data and their reconstructions to a mean over samples; by default the squared error. Hidden layers are
+        reconstructed by the squared error in any case.
     """
 
     def corrupt(x: Tensor) -> Tensor:
@@ -65,9 +69,9 @@ def pretrain(
             x = inputs[index]
             if augment is not None and inputs is loop.x:
                 x = augment(x)
-            loss = reconstruction(x, reconstruct(corrupt(x)))
-            loop.minimize(loss, optimizer)
-            return {"loss": loss}
+            error = (loss if inputs is loop.x else reconstruction)(x, reconstruct(corrupt(x)))
+            loop.minimize(error, optimizer)
+            return {"loss": error}
 
         optimizer = loop.adam(parameters, learning_rate, weight_decay=weight_decay)
         schedule = one_cycle()
