@@ -8,6 +8,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import minimize
 from scipy.special import logsumexp
+from sklearn import config_context
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 from sklearn.utils import check_array
@@ -161,8 +162,8 @@ def diagonal_mixture(
     Returns
     -------
     dict of str to Tensor
-        ``"weights"`` (K,), ``"means"`` (K, p), ``"variances"`` (K, p), and ``"labels"`` (n,), the likeliest component of
-        each sample; on the device of ``z``.
+        ``"weights"`` (K,), ``"means"`` (K, p), ``"variances"`` (K, p), and ``"labels"`` (n,), the likeliest component
+        of each sample; on the device of ``z``.
     """
     x = z.detach().cpu().double().numpy()
     # Relative to the data: EM would give a component of equal samples any density otherwise.
@@ -176,7 +177,8 @@ def diagonal_mixture(
         variances = member.T @ np.square(x - means[labels.cpu().numpy()]) / sizes + floor
         settings |= {"weights_init": sizes[:, 0] / len(x), "means_init": means, "precisions_init": 1 / variances}
         n_init = 1
-    with one_thread(), warnings.catch_warnings():
+    # NumPy arrays need no dispatch, which scikit-learn's start by k-means does not allow.
+    with one_thread(), warnings.catch_warnings(), config_context(array_api_dispatch=False):
         warnings.simplefilter("ignore", ConvergenceWarning)  # fewer different samples than clusters, or slow EM
         fitted = GaussianMixture(n_clusters, n_init=n_init, **settings).fit(x)
         found = fitted.predict(x)

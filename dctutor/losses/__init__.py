@@ -2,12 +2,9 @@
 
 Losses that know nothing of clusters (3.1): `nonclustering`, `weighted` for features with weights, and `generative` for
 networks that draw new samples (2.4, 2.5). Losses that do (3.2): `clustering`, `balance`, `fuzzy`, `sparsity`,
-`classification`, `agglomerative`, `information` for entropies, `margin`, `self_expression` for subspaces, and `mixture`
-for a Gaussian mixture as a network. `self_paced` says which samples count yet; `contrastive` is for Boltzmann machines.
-`classification`, `agglomerative`, `self_expression` for subspaces, and `mixture` for a Gaussian mixture as a network.
-`self_paced` says which samples count yet, `pairwise` which pairs.
-`classification`, `agglomerative`, `information` for entropies, `self_expression` for subspaces, and `mixture` for a
-Gaussian mixture as a network.
+`classification`, `agglomerative`, `information` for entropies, `margin`, `self_expression` for subspaces, `mixture` for
+a Gaussian mixture as a network, and `mixture_prior` for one as the prior of codes. `self_paced` says which samples
+count yet, `pairwise` which pairs; `contrastive` is for Boltzmann machines.
 """
 
 from dctutor.losses.agglomerative import cluster_affinity, merging, triplet
@@ -16,15 +13,6 @@ from dctutor.losses.classification import cluster_classification
 from dctutor.losses.clustering import assignment_hardening, k_means, student_t, target_distribution
 from dctutor.losses.contrastive import contrastive_divergence
 from dctutor.losses.fuzzy import fuzzy_k_means, fuzzy_memberships
-from dctutor.losses.generative import bernoulli_nll, discriminator_loss, gaussian_kl, gaussian_nll, generator_loss
-from dctutor.losses.information import (
-    conditional_entropy,
-    information_bound,
-    marginal_divergence,
-    marginal_entropy,
-    mutual_information,
-)
-from dctutor.losses.margin import margin
 from dctutor.losses.generative import (
     bernoulli_nll,
     discriminator_loss,
@@ -34,7 +22,14 @@ from dctutor.losses.generative import (
     gaussian_nll,
     generator_loss,
 )
-from dctutor.losses.information import conditional_entropy, marginal_entropy, mutual_information
+from dctutor.losses.information import (
+    conditional_entropy,
+    information_bound,
+    marginal_divergence,
+    marginal_entropy,
+    mutual_information,
+)
+from dctutor.losses.margin import margin
 from dctutor.losses.mixture import (
     centroid_correlation,
     clustering_module,

@@ -40,6 +40,7 @@ if TYPE_CHECKING:  # a type checker runs nothing; a test holds these lines to th
     from dctutor.methods.mixture.aecm import AECM as AECM
     from dctutor.methods.mixture.clustering_module import ClusteringModule as ClusteringModule
     from dctutor.methods.variational.gmvae import GMVAE as GMVAE
+    from dctutor.methods.variational.vade import VaDE as VaDE
 else:
     __all__ = list(_HOMES)
 

@@ -1,12 +1,12 @@
 """VaDE, Variational Deep Embedding (Jiang, Zheng, Tan, Tang & Zhou 2017)."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
 
-from dctutor.architectures import VAE, Autoencoder, ConvolutionalAutoencoder, DiagonalMixture
+from dctutor.architectures import CNN, VAE, Autoencoder, ConvolutionalAutoencoder, DiagonalMixture
 from dctutor.classical import diagonal_mixture
 from dctutor.estimator import Count, Positive, PretrainedClusterer, Sampling, Trained, Whole
 from dctutor.estimator.scaling import Rule
@@ -21,8 +21,8 @@ __all__ = ["VaDE"]
 class VaDE(Sampling, PretrainedClusterer):
     r"""VaDE: a variational autoencoder whose prior is a Gaussian mixture, one component per cluster.
 
-    A sample comes about in three steps: :math:`c \sim \pi`, :math:`z \sim N(\mu_c, \operatorname{diag} \sigma_c^2)`, and
-    x by a decoder. An encoder answers with :math:`q(z | x) = N(m, \operatorname{diag} s^2)`. All of them minimise
+    A sample comes about in three steps: :math:`c \sim \pi`, :math:`z \sim N(\mu_c, \operatorname{diag} \sigma_c^2)`,
+    and x by a decoder. An encoder answers with :math:`q(z | x) = N(m, \operatorname{diag} s^2)`. All of them minimise
 
     .. math:: \frac{1}{n} \sum_i \left[-\mathbb{E}_{q(z | x_i)} \log p(x_i | z)
               + KL\big(q(z | x_i) \gamma_i \,\Vert\, p(z, c)\big)\right],
@@ -35,8 +35,8 @@ class VaDE(Sampling, PretrainedClusterer):
     Parameters
     ----------
     likelihood : {"gaussian", "bernoulli"}, default="gaussian"
-        :math:`p(x | z)`. With ``"bernoulli"``, the data are not scaled, have to lie in [0, 1], and pre-training minimises
-        the same cross-entropy.
+        :math:`p(x | z)`. With ``"bernoulli"``, the data are not scaled and have to lie in [0, 1]. Pre-training
+        then minimises the same cross-entropy.
     variance : float, default=1.0
         Of the Gaussian likelihood, per feature, where the mean square of the data is 1. The smaller, the more the
         reconstruction counts.
@@ -89,7 +89,7 @@ class VaDE(Sampling, PretrainedClusterer):
     batches of 100, learning rate 0.002, which falls   256, ``learning_rate``              fewer epochs
     log-variances start from random weights            zero weights, bias                  codes of the start survive
                                                        ``log_variance``
-    the divergence counts fully at once                after ``ramp_epochs``               the decoder gets used to noise
+    the divergence counts fully at once                after ``ramp_epochs``               decoder gets used to noise
     weights start at 1 / K                             at those of the first mixture       it is known
     weights and variances without bounds               softmax; log-variances in [-6, 4]   they stay what they are
     prior to the power of the code's width in the      once                                a slip
@@ -122,8 +122,8 @@ class VaDE(Sampling, PretrainedClusterer):
         super()._check_params()
         if self.likelihood == "bernoulli" and isinstance(self.autoencoder, str):
             raise ValueError(
-                f"autoencoder: expected None or one trained with a Bernoulli likelihood, got {self.autoencoder!r}, which"
-                " was trained with squared errors; likelihood='gaussian' can start from it"
+                f"autoencoder: expected None or one trained with a Bernoulli likelihood, got {self.autoencoder!r},"
+                " which was trained with squared errors; likelihood='gaussian' can start from it"
             )
 
     def _scaling_rule(self) -> Rule:
@@ -175,9 +175,7 @@ class VaDE(Sampling, PretrainedClusterer):
             loop.minimize(loss, optimizer)
             return {"loss": loss, "reconstruction": reconstruction, "divergence": divergence}
 
-        loop.run(
-            "bound", step, optimizers=[optimizer], epochs=self.epochs, batch_size=self.batch_size, start=start
-        )
+        loop.run("bound", step, optimizers=[optimizer], epochs=self.epochs, batch_size=self.batch_size, start=start)
         return Trained(network, head, arrays={"initial_labels_": first["labels"]})
 
     def _first_mixture(self, loop: Loop, network: "Variational", head: DiagonalMixture) -> dict[str, Tensor]:
@@ -220,9 +218,9 @@ class Variational(nn.Module):
         super().__init__()
         self.autoencoder, self.bernoulli = autoencoder, bernoulli
         self.embedding_dim = autoencoder.embedding_dim
-        convolutional = isinstance(autoencoder, ConvolutionalAutoencoder)
-        last = autoencoder.encoder.head if convolutional else autoencoder.encoder[-1]
-        self.spread = nn.Linear(last.in_features, self.embedding_dim)
+        encoder = autoencoder.encoder
+        last = encoder.head if isinstance(encoder, CNN) else encoder[-1]
+        self.spread = nn.Linear(cast(nn.Linear, last).in_features, self.embedding_dim)
 
     def encode(self, x: Tensor) -> Tensor:
         """Mean of q(z | x)."""
