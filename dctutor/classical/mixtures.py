@@ -144,7 +144,7 @@ def _dual(u: Array, cost: Array, prior: float, tau: float) -> tuple[float, Array
 def diagonal_mixture(
     z: Tensor, n_clusters: int, generator: torch.Generator, *, labels: Tensor | None = None, n_init: int = 5
 ) -> dict[str, Tensor]:
-    """Fit a Gaussian mixture with a variance per component and dimension, by scikit-learn's EM.
+    """Fit a Gaussian mixture with a variance per component and dimension, by scikit-learn's EM or to given clusters.
 
     Parameters
     ----------
@@ -155,7 +155,8 @@ def diagonal_mixture(
     generator : torch.Generator
         Source of the randomness.
     labels : Tensor of shape (n,), optional
-        Clusters to start from, 0 to K - 1, none of them empty. By default k-means finds them.
+        Clusters, 0 to K - 1, none of them empty: components get their sizes, means and variances, and EM does not move
+        them. By default EM starts from k-means.
     n_init : int, default=5
         Starts by k-means; the likeliest mixture counts.
 
@@ -169,20 +170,23 @@ def diagonal_mixture(
     # Relative to the data: EM would give a component of equal samples any density otherwise.
     floor = 1e-3 * float(x.var(0).mean()) + 1e-9 * float(np.square(x).mean()) + 1e-12
     seed = int(torch.randint(2**31, (), generator=generator, device=generator.device))
-    settings = {"covariance_type": "diag", "reg_covar": floor, "random_state": seed, "max_iter": 200}
-    if labels is not None:
-        member = np.eye(n_clusters)[labels.cpu().numpy()]
-        sizes = member.sum(0)[:, None]
-        means = member.T @ x / sizes
-        variances = member.T @ np.square(x - means[labels.cpu().numpy()]) / sizes + floor
-        settings |= {"weights_init": sizes[:, 0] / len(x), "means_init": means, "precisions_init": 1 / variances}
-        n_init = 1
+    mixture = GaussianMixture(
+        n_clusters, covariance_type="diag", reg_covar=floor, random_state=seed, max_iter=200, n_init=n_init
+    )
     # NumPy arrays need no dispatch, which scikit-learn's start by k-means does not allow.
     with one_thread(), warnings.catch_warnings(), config_context(array_api_dispatch=False):
         warnings.simplefilter("ignore", ConvergenceWarning)  # fewer different samples than clusters, or slow EM
-        fitted = GaussianMixture(n_clusters, n_init=n_init, **settings).fit(x)
-        found = fitted.predict(x)
-    numbers = {"weights": fitted.weights_, "means": fitted.means_, "variances": fitted.covariances_}
+        if labels is None:
+            mixture.fit(x)
+        else:
+            member = labels.cpu().numpy()
+            groups = [x[member == k] for k in range(n_clusters)]
+            mixture.weights_ = np.array([len(group) / len(x) for group in groups])
+            mixture.means_ = np.stack([group.mean(0) for group in groups])
+            mixture.covariances_ = np.stack([group.var(0) for group in groups]) + floor
+            mixture.precisions_cholesky_ = mixture.covariances_**-0.5
+        found = mixture.predict(x)
+    numbers = {"weights": mixture.weights_, "means": mixture.means_, "variances": mixture.covariances_}
     tensors = {name: torch.tensor(values, dtype=torch.float32) for name, values in numbers.items()}
     tensors["labels"] = torch.tensor(found, dtype=torch.int64)
     return {name: tensor.to(z.device) for name, tensor in tensors.items()}

@@ -10,12 +10,13 @@ from scipy.stats import multivariate_normal
 from sklearn.mixture import GaussianMixture
 from torch import nn
 
-from dctutor.architectures import Fuzzy, Head, Logits, Mixture, Softmax, StudentT, Subspaces
+from dctutor.architectures import DiagonalMixture, Fuzzy, Head, Logits, Mixture, Softmax, StudentT, Subspaces
 
 K, P = 4, 3
 RNG = np.random.default_rng(0)
 CENTERS, Z = RNG.normal(size=(K, P)), RNG.normal(size=(50, P))
 WEIGHT, BIAS = RNG.normal(size=(K, P)), RNG.normal(size=K)
+LOG_VARIANCES = RNG.normal(scale=0.5, size=(K, P))
 BASES = np.stack([np.linalg.qr(RNG.normal(size=(P, 2)))[0].T for _ in range(K)])
 
 
@@ -40,6 +41,14 @@ def subspaces(z):
     return sines**-2 / (sines**-2).sum(1, keepdims=True)
 
 
+def diagonal(z):
+    density = [
+        multivariate_normal.logpdf(z, center, np.diag(np.exp(spread)))
+        for center, spread in zip(CENTERS, LOG_VARIANCES, strict=True)
+    ]
+    return softmax(np.transpose(density) + BIAS, axis=1)
+
+
 HEADS = {
     "student": (lambda: filled(StudentT(K, P, 2.5), centers=CENTERS), student),
     "fuzzy": (lambda: filled(Fuzzy(K, P, 1.7), centers=CENTERS), fuzzy),
@@ -50,6 +59,10 @@ HEADS = {
     "mixture": (
         lambda: filled(Mixture(K, P), encoder__weight=WEIGHT, encoder__bias=BIAS, centers=CENTERS),
         lambda z: softmax(z @ WEIGHT.T + BIAS, axis=1),
+    ),
+    "diagonal": (
+        lambda: filled(DiagonalMixture(K, P), centers=CENTERS, log_variances=LOG_VARIANCES, logits=BIAS),
+        diagonal,
     ),
     "subspaces": (lambda: filled(Subspaces(K, P, 2), bases=BASES), subspaces),
 }
@@ -95,6 +108,7 @@ def test_autocast_does_not_reach_heads(make, expected, dtype):
         (Fuzzy(K, P), set(), {"centers"}),
         (Softmax(K, P), {"layer.weight", "layer.bias"}, {"layer.weight", "layer.bias"}),
         (Mixture(K, P), *[{"encoder.weight", "encoder.bias", "centers"}] * 2),
+        (DiagonalMixture(K, P), *[{"centers", "log_variances", "logits"}] * 2),
         (Subspaces(K, P, 2), set(), {"bases"}),
     ],
     ids=HEADS.keys(),
@@ -223,3 +237,23 @@ def test_logits_are_the_first_entries_of_a_code():
     with torch.autocast("cpu", dtype=torch.bfloat16):
         assert head.assign(z.bfloat16()).dtype == torch.float32
     assert not head.state_dict()
+
+
+def test_a_diagonal_mixture_starts_at_a_given_one():
+    head = DiagonalMixture(2, 2)
+    weights, means = torch.tensor([0.25, 0.75]), torch.tensor([[0.0, 1.0], [2.0, 3.0]])
+    variances = torch.tensor([[0.5, 1.0], [2.0, 0.1]])
+    head.start_from(weights, means, variances)
+    for found, expected in ((head.weights(), weights), (head.centers, means), (head.variances(), variances)):
+        torch.testing.assert_close(found.detach(), expected)
+    head.start_from(torch.tensor([0.0, 1.0]), means, variances * 1e-9)  # an empty cluster, and one of equal codes
+    assert head.weights()[0] > 0 and head.variances().min().item() == pytest.approx(np.exp(-6))
+
+
+def test_a_diagonal_mixture_knows_how_sure_codes_are():
+    head = filled(DiagonalMixture(K, P), centers=CENTERS, log_variances=LOG_VARIANCES, logits=BIAS)
+    z = torch.tensor(Z, dtype=torch.float32)
+    point, vague = head.assign(z), head.assign(z, torch.full_like(z, 3.0))
+    torch.testing.assert_close(head.assign(z, torch.full_like(z, -40.0)), point)
+    widest = int(head.variances().log().sum(1).argmax())
+    assert (vague[:, widest] > point[:, widest]).float().mean() > 0.8  # vague codes go where variances are large

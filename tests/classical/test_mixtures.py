@@ -1,13 +1,14 @@
-"""The mixture behind the clustering module, against scikit-learn and a general minimiser."""
+"""The mixtures behind the clustering module and VaDE, against scikit-learn and a general minimiser."""
 
 import numpy as np
 import pytest
+import torch
 from scipy.optimize import minimize
 from scipy.special import softmax
 from sklearn.cluster import KMeans
 from sklearn.mixture import GaussianMixture
 
-from dctutor.classical import spherical_mixture
+from dctutor.classical import diagonal_mixture, spherical_mixture
 
 rng = np.random.default_rng(0)
 X = np.concatenate([rng.normal(at, 0.5, (n, 2)) for at, n in ((0, 30), (2, 10), (-2, 5))])
@@ -106,3 +107,43 @@ def test_it_ends_when_the_centroids_rest():
     assert 1 < steps < 300
     with pytest.raises(TypeError, match=r"^tol: expected a number"):
         spherical_mixture(X, START, tol="small")
+
+
+def generator():
+    return torch.Generator().manual_seed(0)
+
+
+def test_diagonal_mixture_stops_where_the_equations_of_em_do():
+    found = diagonal_mixture(torch.tensor(X), 3, generator())
+    weights, means, variances = (found[name].double().numpy() for name in ("weights", "means", "variances"))
+    log_density = -0.5 * (np.log(2 * np.pi * variances) + (X[:, None] - means) ** 2 / variances).sum(2)
+    gamma = softmax(log_density + np.log(weights), axis=1)
+    sizes = gamma.sum(0)
+    np.testing.assert_allclose(weights, sizes / len(X), atol=0.01)
+    np.testing.assert_allclose(means, gamma.T @ X / sizes[:, None], atol=0.05)
+    np.testing.assert_allclose(variances, gamma.T @ X**2 / sizes[:, None] - means**2, atol=0.05)
+    assert np.array_equal(found["labels"], gamma.argmax(1))
+
+
+def test_diagonal_mixture_of_given_clusters_has_their_moments():
+    labels = np.array([0] * 30 + [1] * 10 + [2] * 5)
+    found = diagonal_mixture(torch.tensor(X), 3, generator(), labels=torch.tensor(labels))
+    np.testing.assert_allclose(found["weights"], [30 / 45, 10 / 45, 5 / 45], rtol=1e-6)
+    for k in range(3):
+        np.testing.assert_allclose(found["means"][k], X[labels == k].mean(0), rtol=1e-5)
+        np.testing.assert_allclose(found["variances"][k], X[labels == k].var(0), atol=0.01)
+    assert np.array_equal(found["labels"], labels)
+
+
+def test_diagonal_mixture_finds_groups_of_other_shapes():
+    wide = rng.normal(0, (3.0, 0.2), (200, 2))
+    tall = rng.normal((0, 3), (0.2, 1.0), (100, 2))
+    found = diagonal_mixture(torch.tensor(np.concatenate([wide, tall])), 2, generator())
+    order = found["weights"].argsort(descending=True)
+    np.testing.assert_allclose(found["weights"][order], [2 / 3, 1 / 3], atol=0.05)
+    np.testing.assert_allclose(found["variances"][order].sqrt(), [[3, 0.2], [0.2, 1]], rtol=0.2)
+
+
+def test_diagonal_mixture_of_constant_data_has_finite_variances():
+    found = diagonal_mixture(torch.ones(20, 3), 2, generator())
+    assert all(torch.isfinite(value.double()).all() for value in found.values()) and (found["variances"] > 0).all()

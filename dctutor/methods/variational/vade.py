@@ -41,8 +41,9 @@ class VaDE(Sampling, PretrainedClusterer):
         Of the Gaussian likelihood, per feature, where the mean square of the data is 1. The smaller, the more the
         reconstruction counts.
     init : {"kmeans", "ward", "ac-pic"}, default="kmeans"
-        What EM for the first mixture starts from: k-means on the codes, five times, of which the likeliest mixture
-        counts; or clusters that Ward's method or `dctutor.classical.path_integral` find in them.
+        The first mixture: by EM from k-means on the codes, five times, of which the likeliest counts, as the authors
+        do; or from the sizes, means and variances of clusters that Ward's method or `dctutor.classical.path_integral`
+        find in them.
     log_variance : float, default=-3.0
         Initial log-variance of the encoder for each sample and dimension. Codes are scaled so that their variance is 1.
     epochs, ramp_epochs : int, default=20 and 5
@@ -95,6 +96,10 @@ class VaDE(Sampling, PretrainedClusterer):
     prior to the power of the code's width in the      once                                a slip
     code's responsibilities
     =================================================  ==================================  ============================
+
+    Defaults were set with one seed on ``mnist-5k``, labels seen. From the bundled start, three values of ``variance``
+    and 20 or 60 epochs differ by less than two seeds do. With ``init="ac-pic"``, EM from its clusters led away from
+    them before training began, so that they are taken as they are.
 
     References
     ----------
