@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from chapters import chapters, names, numbers, solution
+from scipy.special import softmax
 from scipy.stats import entropy
 
 from dctutor import architectures, exercises, losses
@@ -304,10 +305,24 @@ def gmvae_free():
     yield [sure, sure], "sure sample alone"
 
 
+def vade_gamma():
+    _, lines = solution("ex-vade-gamma")
+    vague, point = (numbers(line)[-2:] for line in lines)
+    yield [*vague, *point], ""
+
+    def shares(s2, height=1.0):
+        return softmax([-(height * np.log(v) + (s2 + 1) / v) / 2 for v in (1, 4)])
+
+    yield [*shares(0.5), *shares(0)], ""
+    yield [*shares(0.5, 0), *shares(0, 0)], "logarithm of the cluster's variance"
+    yield [*shares(0), *shares(0.5)], "comes first"
+    yield [*shares(0), *shares(0)], "divided by that of the cluster"
+
+
 CASES = {f"ex-{case.__name__.replace('_', '-')}": case for case in (
     first_acc, arch_odd, arch_count, arch_saturate, features_silence, metrics_mean, metrics_silhouette, schedules_scale,
     dac_noise, dcn_forget, den_t, depict_sharpness, depict_root, dmc_fuzziness, dmc_components, dec_nu, dec_power,
-    aecm_rank, aecm_soft, cm_alpha, cm_batch, sela_prior, imsat_prior, gmvae_free, dac_adaptive_meet,
+    aecm_rank, aecm_soft, cm_alpha, cm_batch, sela_prior, imsat_prior, gmvae_free, vade_gamma, dac_adaptive_meet,
 )}  # fmt: skip
 
 
