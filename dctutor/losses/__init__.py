@@ -9,7 +9,7 @@ for a Gaussian mixture as a network. `self_paced` says which samples count yet; 
 from dctutor.losses.agglomerative import cluster_affinity, merging, triplet
 from dctutor.losses.balance import balanced_assignments, balanced_target
 from dctutor.losses.classification import cluster_classification
-from dctutor.losses.clustering import assignment_hardening, k_means, student_t, target_distribution
+from dctutor.losses.clustering import assignment_hardening, boosted_target, k_means, student_t, target_distribution
 from dctutor.losses.contrastive import contrastive_divergence
 from dctutor.losses.fuzzy import fuzzy_k_means, fuzzy_memberships
 from dctutor.losses.generative import bernoulli_nll, discriminator_loss, gaussian_kl, gaussian_nll, generator_loss
@@ -44,6 +44,7 @@ __all__ = [
     "balanced_target",
     "bernoulli_nll",
     "centroid_correlation",
+    "boosted_target",
     "cluster_affinity",
     "cluster_classification",
     "clustering_module",
