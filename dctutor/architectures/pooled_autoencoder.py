@@ -69,8 +69,10 @@ class PooledAutoencoder(nn.Module):
             self.encoder.extend([nn.Conv2d(inputs, maps, kernel, padding=padding), norm(maps)])
             back = nn.ConvTranspose2d(maps, inputs, kernel, padding=padding)
             self.decoder = nn.ModuleList([back, norm(inputs) if i else nn.Identity(), *self.decoder])
-            height, width = (-(-(size + 2 * pad - side + 1) // 2) for size, pad, side in zip(
-                (height, width), padding, kernel, strict=True))
+            height, width = (
+                -(-(size + 2 * pad - side + 1) // 2)
+                for size, pad, side in zip((height, width), padding, kernel, strict=True)
+            )
             inputs = maps
 
     def _encoded(self, x: Tensor) -> tuple[Tensor, list[tuple[torch.Size, Tensor]]]:
@@ -108,7 +110,5 @@ def _unpooled(maps: Tensor, shape: torch.Size, indices: Tensor) -> Tensor:
 def _normalized(norm: nn.Module, maps: Tensor) -> Tensor:
     """Normalise; a single value in each map, which has no variance, by the running statistics."""
     if norm.training and isinstance(norm, nn.BatchNorm2d) and maps.numel() == maps.shape[1]:
-        return nn.functional.batch_norm(
-            maps, norm.running_mean, norm.running_var, norm.weight, norm.bias, eps=norm.eps
-        )
+        return nn.functional.batch_norm(maps, norm.running_mean, norm.running_var, norm.weight, norm.bias, eps=norm.eps)
     return norm(maps)
