@@ -27,6 +27,7 @@ from dctutor.architectures.heads import (
 from dctutor.architectures.identity import Identity
 from dctutor.architectures.label_features import ConstraintLayer, LabelNetwork
 from dctutor.architectures.mlp import MLP
+from dctutor.architectures.pooled_autoencoder import PooledAutoencoder
 from dctutor.architectures.pooled_cnn import PooledCNN
 from dctutor.architectures.pretrained import available_pretrained, load_pretrained
 from dctutor.architectures.self_expression import SelfExpression
@@ -56,6 +57,7 @@ __all__ = [
     "Logits",
     "MergedSoftmax",
     "Mixture",
+    "PooledAutoencoder",
     "PooledCNN",
     "RestrictedBoltzmann",
     "SelfExpression",

@@ -10,7 +10,7 @@ count yet, `pairwise` which pairs; `contrastive` is for Boltzmann machines.
 from dctutor.losses.agglomerative import cluster_affinity, merging, triplet
 from dctutor.losses.balance import balanced_assignments, balanced_target
 from dctutor.losses.classification import cluster_classification
-from dctutor.losses.clustering import assignment_hardening, k_means, student_t, target_distribution
+from dctutor.losses.clustering import assignment_hardening, boosted_target, k_means, student_t, target_distribution
 from dctutor.losses.contrastive import contrastive_divergence
 from dctutor.losses.fuzzy import fuzzy_k_means, fuzzy_memberships
 from dctutor.losses.generative import (
@@ -55,6 +55,7 @@ __all__ = [
     "balanced_assignments",
     "balanced_target",
     "bernoulli_nll",
+    "boosted_target",
     "centroid_correlation",
     "cluster_affinity",
     "cluster_classification",

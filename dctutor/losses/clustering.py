@@ -1,5 +1,7 @@
 """Losses that pull samples towards clusters (survey 3.2)."""
 
+from typing import Literal
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -7,7 +9,7 @@ from torch import Tensor
 from dctutor.losses._common import Reduction, check_labels, check_same_shape, check_width, reduced, squared_distances
 from dctutor.losses._precision import in_float32
 
-__all__ = ["assignment_hardening", "k_means", "student_t", "target_distribution"]
+__all__ = ["assignment_hardening", "boosted_target", "k_means", "student_t", "target_distribution"]
 
 
 @in_float32
@@ -67,6 +69,48 @@ def target_distribution(q: Float[Tensor, "n k"]) -> Float[Tensor, "n k"]:
     # An empty cluster has q = 0 in every row: the floor turns 0 / 0 into 0.
     weight = q.square() / q.sum(0).clamp_min(torch.finfo(q.dtype).tiny)
     return weight / weight.sum(1, keepdim=True)
+
+
+@in_float32
+def boosted_target(
+    s: Float[Tensor, "n k"], *, power: float = 2.0, balance: Literal["boosted", "soft"] | None = "boosted"
+) -> Float[Tensor, "n k"]:
+    r"""Powers of the assignments, divided by a size of each cluster (Li et al. 2017, eq. 2 and algorithm 2).
+
+    .. math:: r_{ij} = \frac{s_{ij}^\alpha / n_j}{\sum_{j'} s_{ij'}^\alpha / n_{j'}}
+
+    A power above 1 raises the share of the cluster that leads. With a power of 2 and ``balance="soft"``, it is DEC's
+    `target_distribution`. The sizes are those of the rows given, so pass the assignments of the whole data set.
+
+    Parameters
+    ----------
+    s : Tensor of shape (n, k)
+        Soft assignments; rows sum to 1.
+    power : float, default 2
+        The exponent :math:`\alpha > 0`.
+    balance : {"boosted", "soft"} or None
+        The sizes :math:`n_j`: :math:`\sum_i s_{ij}^\alpha`, :math:`\sum_i s_{ij}`, or 1.
+
+    Returns
+    -------
+    Tensor of shape (n, k)
+        Rows sum to 1. No gradient flows through it.
+
+    Raises
+    ------
+    ValueError
+        If ``power`` is not positive, or ``balance`` is none of the three.
+    """
+    if not power > 0:
+        raise ValueError(f"power: expected a positive number, got {power!r}")
+    if balance not in ("boosted", "soft", None):
+        raise ValueError(f"balance: expected 'boosted', 'soft' or None, got {balance!r}")
+    log = s.detach().log()  # powers underflow, their logs do not
+    raised = power * log
+    if balance is not None:
+        size = (raised if balance == "boosted" else log).logsumexp(0)
+        raised = raised - size.where(size.isfinite(), 0)  # an empty cluster stays empty
+    return raised.softmax(1)
 
 
 @in_float32
