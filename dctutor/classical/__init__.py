@@ -5,6 +5,7 @@ from dctutor.classical.kmeans import kmeans, kmeans_labels, nearest
 from dctutor.classical.maximum_margin import MaximumMargin, maximum_margin
 from dctutor.classical.means import weighted_means
 from dctutor.classical.merging import merge_clusters, nearest_chains
+from dctutor.classical.minibatch import mean_of_members, move_centers, nearest_members
 from dctutor.classical.mixtures import SphericalMixture, spherical_mixture
 from dctutor.classical.neighbours import NeighbourGraph, neighbour_graph
 from dctutor.classical.spectral import (
@@ -25,9 +26,12 @@ __all__ = [
     "kmeans",
     "kmeans_labels",
     "maximum_margin",
+    "mean_of_members",
     "merge_clusters",
+    "move_centers",
     "nearest",
     "nearest_chains",
+    "nearest_members",
     "neighbour_graph",
     "path_integral",
     "sinkhorn",
