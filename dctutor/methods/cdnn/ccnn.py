@@ -89,7 +89,8 @@ class CCNN(PretrainedClusterer):
     new random centres and counts in every epoch             centres are kept, k-means at first        less of a lottery
     centres take steps by the nearest samples alone          by all samples of the batch               Sculley (2010)
     compensation: features by the last layer's old weights   centres move by the mean drift            any network
-    dropout of 0.5, batch normalisation by batch             as in prediction, while training          tiny batches
+    batch normalisation by the batch                         by what was learnt in pre-training        tiny batches
+    dropout of 0.5                                           if ``network`` has it                     any network
     SGD, learning rate 0.00005                               Adam, 0.0003                              time
     random initial weights of the softmax layer              those of the nearest centre               gentle first steps
     label: the nearest centre                                the most probable class                   smoother
@@ -160,6 +161,11 @@ class CCNN(PretrainedClusterer):
         body = network.encoder.parameters() if self.network is None else network.parameters()
         optimizer = loop.adam([*body, *head.parameters()], self.learning_rate)
 
+        @torch.no_grad()
+        def features(x: Tensor) -> Tensor:
+            with loop.evaluating():  # without dropout, as in prediction
+                return network.encode(x).float()
+
         def start() -> None:
             z = loop.map(network.encode)
             loop.check_finite(embedding=z)
@@ -175,15 +181,12 @@ class CCNN(PretrainedClusterer):
 
         def step(index: Tensor) -> dict[str, Tensor]:
             x = loop.x[index]
-            with loop.evaluating():  # batch normalisation and dropout as in prediction
-                with torch.no_grad():
-                    before = network.encode(x).float()
-                labels = nearest(before, centers)
-                chosen = nearest_members(before, centers, labels, self.n_nearest)
-                loss = cluster_classification(head.logits(network.encode(x[chosen])), labels[chosen])
-                loop.minimize(loss, optimizer)
-                with torch.no_grad():
-                    after = network.encode(x).float()
+            before = features(x)
+            labels = nearest(before, centers)
+            chosen = nearest_members(before, centers, labels, self.n_nearest)
+            loss = cluster_classification(head.logits(network.encode(x[chosen])), labels[chosen])
+            loop.minimize(loss, optimizer)
+            after = features(x)
             member = functional.one_hot(labels, self.n_clusters).float()
             sizes, sums, drifts = member.sum(0), member.T @ after, member.T @ (after - before)
             loop.processes.sum([sizes, sums, drifts])
@@ -205,6 +208,14 @@ class Given(nn.Module):
     def __init__(self, module: nn.Module) -> None:
         super().__init__()
         self.module = module
+
+    def train(self, mode: bool = True) -> "Given":
+        """Switch dropout; batch normalisation keeps the statistics of its pre-training."""
+        super().train(mode)
+        for layer in self.modules():
+            if isinstance(layer, nn.modules.batchnorm._BatchNorm):
+                layer.eval()
+        return self
 
     def encode(self, x: Tensor) -> Tensor:
         """Features of rows."""
