@@ -45,6 +45,7 @@ def test_wheel_holds_the_package_and_nothing_else(wheel_names):
     } <= wheel_names
     samples = {name for name in wheel_names if name.startswith("dctutor/datasets/samples/")}
     assert any("mnist" in name for name in samples) and any("fashion" in name for name in samples)
+    assert any("cifar10-features" in name for name in samples)
     assert not any("test" in name for name in wheel_names)
 
 

@@ -24,6 +24,7 @@ from dctutor.architectures.heads import (
     Subspaces,
 )
 from dctutor.architectures.identity import Identity
+from dctutor.architectures.imagenet import ImageFeatures, pretrained_network
 from dctutor.architectures.mlp import MLP
 from dctutor.architectures.pooled_cnn import PooledCNN
 from dctutor.architectures.pretrained import available_pretrained, load_pretrained
@@ -48,6 +49,7 @@ __all__ = [
     "Generator",
     "Head",
     "Identity",
+    "ImageFeatures",
     "Logits",
     "MergedSoftmax",
     "Mixture",
@@ -60,4 +62,5 @@ __all__ = [
     "TransposedCNN",
     "available_pretrained",
     "load_pretrained",
+    "pretrained_network",
 ]
