@@ -50,8 +50,8 @@ def test_wheel_holds_the_package_and_nothing_else(wheel_names):
 
 
 def test_wheel_is_small(built):
-    # The samples and two trained autoencoders of 6.4 MiB each are nearly all of it.
-    assert built[0].stat().st_size < 16 * 2**20
+    # The samples (4.6 MiB) and two trained autoencoders of 6.4 MiB each are nearly all of it.
+    assert built[0].stat().st_size < 18 * 2**20
 
 
 def test_sdist_holds_the_whole_source(built, sdist_names, tmp_path):
