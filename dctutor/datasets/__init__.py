@@ -45,7 +45,8 @@ def load_dataset(
     Returns
     -------
     Dataset
-        ``X`` is float32 (n, d): pixels in [0, 1], HAPT's features in [-1, 1], or a network's features. ``y`` is int64 (n,), from 0.
+        ``X`` is float32 (n, d): pixels in [0, 1], HAPT's features in [-1, 1], or a network's features. ``y`` is int64
+        (n,), from 0.
 
     Raises
     ------

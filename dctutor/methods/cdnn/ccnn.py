@@ -84,7 +84,7 @@ class CCNN(PretrainedClusterer):
     paper                                                    here                                      why
     =======================================================  ========================================  =================
     fully convolutional AlexNet, trained on ImageNet         any ``network``, or an autoencoder        small data
-    the 2 samples of 50 nearest to any centre                the 2 nearest to each centre, per batch   no cluster starves
+    the 2 samples of 50 nearest to any centre                the 2 nearest to each centre, per batch   none starves
     distances in L1                                          Euclidean                                 k-means
     new random centres and counts in every epoch             centres are kept, k-means at first        less of a lottery
     centres take steps by the nearest samples alone          by all samples of the batch               Sculley (2010)
@@ -92,7 +92,7 @@ class CCNN(PretrainedClusterer):
     batch normalisation by the batch                         by what was learnt in pre-training        tiny batches
     dropout of 0.5                                           if ``network`` has it                     any network
     SGD, learning rate 0.00005                               Adam, 0.0003                              time
-    random initial weights of the softmax layer              those of the nearest centre               gentle first steps
+    random initial weights of the softmax layer              those of the nearest centre               gentle start
     label: the nearest centre                                the most probable class                   smoother
     =======================================================  ========================================  =================
 
@@ -196,9 +196,7 @@ class CCNN(PretrainedClusterer):
                 old.copy_(new)
             return {"loss": loss, "drift": (after - before).norm(dim=1).mean()}
 
-        loop.run(
-            "cluster", step, optimizers=[optimizer], epochs=self.epochs, batch_size=self.batch_size, start=start
-        )
+        loop.run("cluster", step, optimizers=[optimizer], epochs=self.epochs, batch_size=self.batch_size, start=start)
         return Trained(network, head, centers=centers)
 
 
