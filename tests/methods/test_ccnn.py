@@ -5,11 +5,11 @@ import copy
 import numpy as np
 import pytest
 import torch
+from small_fits import blobs, small
 from torch import nn
 
 from dctutor import CCNN
 from dctutor.classical import mean_of_members, move_centers, nearest_members
-from tests.small_fits import blobs, small
 
 
 def test_a_centre_is_the_mean_of_all_samples_it_was_given():
