@@ -26,6 +26,7 @@ from dctutor.architectures.heads import (
 )
 from dctutor.architectures.identity import Identity
 from dctutor.architectures.label_features import ConstraintLayer, LabelNetwork
+from dctutor.architectures.imagenet import ImageFeatures, pretrained_network
 from dctutor.architectures.mlp import MLP
 from dctutor.architectures.pooled_autoencoder import PooledAutoencoder
 from dctutor.architectures.pooled_cnn import PooledCNN
@@ -54,6 +55,7 @@ __all__ = [
     "Head",
     "Identity",
     "LabelNetwork",
+    "ImageFeatures",
     "Logits",
     "MergedSoftmax",
     "Mixture",
@@ -67,4 +69,5 @@ __all__ = [
     "TransposedCNN",
     "available_pretrained",
     "load_pretrained",
+    "pretrained_network",
 ]

@@ -1,4 +1,4 @@
-"""The data that the book clusters: three bundled samples and five sets that are downloaded once.
+"""The data that the book clusters: four bundled samples and five sets that are downloaded once.
 
 ``load_dataset("mnist-5k")`` needs no network. ``"mnist"``, ``"fashion"``, ``"hapt"``, ``"orl"`` and ``"coil-20"`` are
 looked for under ``data_home``, else ``$DCTUTOR_DATA``, else the platform's cache folder, and downloaded when missing.
@@ -30,8 +30,8 @@ def load_dataset(
 
     Parameters
     ----------
-    name : {"digits", "mnist-5k", "fashion-5k", "mnist", "fashion", "hapt", "orl", "coil-20"}
-        The first three come with the package or with scikit-learn and need no network.
+    name : {"digits", "mnist-5k", "fashion-5k", "cifar10-features", "mnist", "fashion", "hapt", "orl", "coil-20"}
+        The first four come with the package or with scikit-learn and need no network.
     split : {"all", "train", "test"}, default "all"
         ``"all"`` is the training rows followed by the test rows. ``mnist``, ``fashion`` and ``hapt`` have
         their official split. In the other sets the first four fifths of each class, in file order, are
@@ -45,7 +45,8 @@ def load_dataset(
     Returns
     -------
     Dataset
-        ``X`` is float32 (n, d): pixels in [0, 1], or HAPT's features in [-1, 1]. ``y`` is int64 (n,), from 0.
+        ``X`` is float32 (n, d): pixels in [0, 1], HAPT's features in [-1, 1], or a network's features. ``y`` is int64
+        (n,), from 0.
 
     Raises
     ------

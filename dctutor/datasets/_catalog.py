@@ -18,7 +18,7 @@ class Dataset:
     name : str
         The name it was loaded by.
     X : ndarray of float32, shape (n, d)
-        One row a sample: pixels in [0, 1], or HAPT's features in [-1, 1].
+        One row a sample: pixels in [0, 1], HAPT's features in [-1, 1], or a network's features.
     y : ndarray of int64, shape (n,)
         Class numbers from 0, for evaluation; no method sees them that is not given them.
     image_shape : tuple of int or None
@@ -87,6 +87,7 @@ _GARMENTS = (
     *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
     *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
 )
+_THINGS = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 _MNIST_REFERENCE = (
     "Y. LeCun, L. Bottou, Y. Bengio and P. Haffner. Gradient-based learning applied to document recognition. "
     "Proceedings of the IEEE 86(11):2278-2324, 1998. doi:10.1109/5.726791"
@@ -127,6 +128,18 @@ _ALL = (
         citation=_FASHION_REFERENCE,
         source="https://github.com/zalandoresearch/fashion-mnist",
         description="5,000 garments: the first 500 training images of each class of Fashion-MNIST.",
+    ),
+    Entry(
+        name="cifar10-features",
+        image_shape=None,
+        label_names=_THINGS,
+        licence="features only: Apache-2.0 (the network); the authors of CIFAR-10 state no licence",
+        citation="A. Krizhevsky. Learning multiple layers of features from tiny images. Technical report, University "
+        "of Toronto, 2009. Features by EfficientNet-lite0: M. Tan and Q. V. Le. EfficientNet: rethinking model scaling "
+        "for convolutional neural networks. ICML, 2019.",
+        source="https://www.cs.toronto.edu/~kriz/cifar.html",
+        description="3,000 photographs of CIFAR-10's test split, 300 of each class, re-encoded (JPEG), as 320 features "
+        "of a network that was trained on ImageNet with labels.",
     ),
     Entry(
         name="mnist",

@@ -23,14 +23,14 @@ def _damaged(path: Path, why: str) -> DatasetUnavailableError:
 
 
 def read_bundled(name: str, split: str) -> tuple[np.ndarray, np.ndarray]:
-    """Pixels (n, d) and labels (n,) of one part of a set that needs no download."""
+    """Pixels or features (n, d) and labels (n,) of one part of a set that needs no download."""
     if name == "digits":
         from sklearn.datasets import load_digits
 
         X, y = load_digits(return_X_y=True)
     else:
         with np.load(SAMPLES / f"{name}.npz", allow_pickle=False) as stored:
-            X, y = stored["images"], stored["labels"]
+            X, y = stored["features" if "features" in stored else "images"], stored["labels"]
         X = X.reshape(len(X), -1)
     return _part(X, y, split)
 

@@ -41,6 +41,20 @@ def test_split_is_stratified_and_all_is_train_then_test(name):
     assert np.array_equal(np.bincount(train.y), counts * 4 // 5)
 
 
+def test_bundled_features_are_those_of_ten_equal_classes(monkeypatch, tmp_path):
+    monkeypatch.setenv("DCTUTOR_DATA", str(tmp_path / "nowhere"))
+    data = load_dataset("cifar10-features", download=False)
+    assert data.X.shape == (3000, 320) and data.X.dtype == np.float32 and np.isfinite(data.X).all()
+    assert data.image_shape is None and data.label_names[3] == "cat"
+    assert np.bincount(data.y).tolist() == [300] * 10 and "re-encoded" in data.description
+    train, test = (load_dataset("cifar10-features", split) for split in ("train", "test"))
+    assert np.bincount(train.y).tolist() == [240] * 10 and np.array_equal(data.X, np.concatenate([train.X, test.X]))
+    # Classes are told apart by the nearest mean, so that features and labels belong together.
+    means = np.stack([train.X[train.y == k].mean(0) for k in range(10)])
+    found = np.square(test.X[:, None] - means).sum(2).argmin(1)
+    assert (found == test.y).mean() > 0.6
+
+
 def test_samples_start_like_the_originals():
     assert load_dataset("mnist-5k", "train").y[:10].tolist() == [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]
     assert load_dataset("fashion-5k", "train").y[:10].tolist() == [9, 0, 0, 3, 0, 2, 7, 2, 5, 5]
@@ -72,7 +86,8 @@ def test_unknown_name_or_split(arguments, expected):
 
 
 def test_available_datasets():
-    assert available_datasets() == ("digits", "mnist-5k", "fashion-5k", "mnist", "fashion", "hapt", "orl", "coil-20")
+    bundled = ("digits", "mnist-5k", "fashion-5k", "cifar10-features")
+    assert available_datasets() == (*bundled, "mnist", "fashion", "hapt", "orl", "coil-20")
 
 
 def test_import_loads_no_heavy_library():
