@@ -25,8 +25,8 @@ from dctutor.architectures.heads import (
     Subspaces,
 )
 from dctutor.architectures.identity import Identity
-from dctutor.architectures.label_features import ConstraintLayer, LabelNetwork
 from dctutor.architectures.imagenet import ImageFeatures, pretrained_network
+from dctutor.architectures.label_features import ConstraintLayer, LabelNetwork
 from dctutor.architectures.mlp import MLP
 from dctutor.architectures.pooled_autoencoder import PooledAutoencoder
 from dctutor.architectures.pooled_cnn import PooledCNN
@@ -54,8 +54,8 @@ __all__ = [
     "Generator",
     "Head",
     "Identity",
-    "LabelNetwork",
     "ImageFeatures",
+    "LabelNetwork",
     "Logits",
     "MergedSoftmax",
     "Mixture",

@@ -5,9 +5,8 @@ from dctutor.classical.kmeans import kmeans, kmeans_labels, nearest
 from dctutor.classical.maximum_margin import MaximumMargin, maximum_margin
 from dctutor.classical.means import weighted_means
 from dctutor.classical.merging import merge_clusters, nearest_chains
-from dctutor.classical.mixtures import SphericalMixture, diagonal_mixture, spherical_mixture
 from dctutor.classical.minibatch import mean_of_members, move_centers, nearest_members
-from dctutor.classical.mixtures import SphericalMixture, spherical_mixture
+from dctutor.classical.mixtures import SphericalMixture, diagonal_mixture, spherical_mixture
 from dctutor.classical.neighbours import NeighbourGraph, neighbour_graph
 from dctutor.classical.spectral import (
     cluster_subspaces,

@@ -31,9 +31,9 @@ if TYPE_CHECKING:  # a type checker runs nothing; a test holds these lines to th
     from dctutor.methods.autoencoder.dsc_nets import DSCNet as DSCNet
     from dctutor.methods.autoencoder.idec import IDEC as IDEC
     from dctutor.methods.cdnn.aspc_da import ASPCDA as ASPCDA
+    from dctutor.methods.cdnn.ccnn import CCNN as CCNN
     from dctutor.methods.cdnn.dac_adaptive import DeepAdaptiveClustering as DeepAdaptiveClustering
     from dctutor.methods.cdnn.dbc import DBC as DBC
-    from dctutor.methods.cdnn.ccnn import CCNN as CCNN
     from dctutor.methods.cdnn.dec import DEC as DEC
     from dctutor.methods.cdnn.dnc import DNC as DNC
     from dctutor.methods.cdnn.imsat import IMSAT as IMSAT

@@ -31,7 +31,7 @@ def test_a_profile_can_be_changed_by_whoever_asked_for_it():
     ("arguments", "message"),
     [
         (("DECK", "full"), "method: expected one of .*DEC.*got 'DECK'"),
-        (("CCNN", "full"), "method: expected one of"),
+        (("GATCluster", "full"), "method: expected one of"),
         (("DEC", "tiny"), "profile: expected one of smoke, book, full, got 'tiny'"),
     ],
 )
