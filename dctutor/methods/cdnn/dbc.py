@@ -116,8 +116,9 @@ class DBC(PretrainedClusterer):
     def _build_network(self, n_features: int) -> nn.Module:
         if self.channels is None or self.image_shape_ is None:
             return Autoencoder(n_features, self.widths, self.weight_init)
-        maps = {"kernel_size": self.kernel_size, "batch_norm": self.batch_norm}
-        network = PooledAutoencoder(self.image_shape_, self.channels, **maps)
+        network = PooledAutoencoder(
+            self.image_shape_, self.channels, kernel_size=self.kernel_size, batch_norm=self.batch_norm
+        )
         return network.to(memory_format=torch.channels_last)  # CPUs convolve faster so
 
     def _train(self, loop: Loop) -> Trained:
