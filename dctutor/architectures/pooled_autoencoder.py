@@ -65,8 +65,8 @@ class PooledAutoencoder(nn.Module):
                 kernel, padding = (height, width), (0, 0)
             else:
                 kernel = (kernel_size, kernel_size)
-                down, right = (kernel_size // 2 if size < 2 * kernel_size else 0 for size in (height, width))
-                padding = (down, right)
+                rows, columns = (kernel_size // 2 if size < 2 * kernel_size else 0 for size in (height, width))
+                padding = (rows, columns)
             self.encoder.extend([nn.Conv2d(inputs, maps, kernel, padding=padding), norm(maps)])
             back = nn.ConvTranspose2d(maps, inputs, kernel, padding=padding)
             self.decoder = nn.ModuleList([back, norm(inputs) if i else nn.Identity(), *self.decoder])

@@ -67,7 +67,7 @@ class DBC(PretrainedClusterer):
     :math:`\alpha` (eq. 2)                  ``power``
     :math:`n_j` (section 4.3.2)             ``balance``
     T, B (algorithm 2)                      ``epochs``, ``update_interval``
-    :math:`s_{ij}`, :math:`\mu_j`           ``transform``, ``cluster_centers_``
+    :math:`\mu_j`                           ``cluster_centers_``
     table 2, row MNIST                      ``channels``, ``kernel_size``
     ======================================  ======================================
 
@@ -94,7 +94,7 @@ class DBC(PretrainedClusterer):
     >>> short = {"kernel_size": 3, "pretrain_epochs": 3, "epochs": 2, "random_state": 0}
     >>> model = DBC(n_clusters=10, image_shape=digits.image_shape, **short).fit(digits.X)
     >>> model.transform(digits.X[:3]).shape
-    (3, 10)
+    (3, 120)
     """
 
     channels: Sizes | None = (6, 16, 120)
