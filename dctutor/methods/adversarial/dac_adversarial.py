@@ -133,7 +133,8 @@ class DeepAdversarialClustering(Sampling, PretrainedClusterer):
         def step(index: Tensor) -> dict[str, Tensor]:
             x = loop.x[index]
             z = network.encode(x)
-            drawn = head.draw(head.weights.multinomial(len(x), True, generator=loop.noise_generator), loop.noise_generator)
+            clusters = head.weights.multinomial(len(x), True, generator=loop.noise_generator)
+            drawn = head.draw(clusters, loop.noise_generator)
             against = discriminator_loss(D(drawn / head.scale), D(z.detach() / head.scale))
             loop.minimize(against, player_d)
             reconstruction = functional.mse_loss(network.decode(z).float(), x)
