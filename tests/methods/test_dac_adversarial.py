@@ -30,7 +30,7 @@ def test_em_is_scikit_learns_from_the_same_start():
     codes = np.concatenate([rng.normal(mean, spread, (70, 2)) for mean, spread in ((0, 1), (2, 0.5), (4, 1.5))])
     z, labels = torch.tensor(codes, dtype=torch.float32), torch.arange(3).repeat_interleave(70)
     head = mixture(z, labels, 1e-3)
-    start = {"weights_init": head.weights.double().numpy(), "means_init": head.centers.double().numpy()}
+    start = {"weights_init": np.full(3, 1 / 3), "means_init": head.centers.double().numpy()}
     precisions = np.linalg.inv(head.covariances().double().numpy())
     floor = 1e-3 * z.double().var(0, correction=0).mean().item()
     theirs = GaussianMixture(3, max_iter=8, tol=0, reg_covar=floor, precisions_init=precisions, **start)

@@ -131,8 +131,7 @@ class DeepAdversarialClustering(Sampling, PretrainedClusterer):
                 head.em(z, self.em_steps, self.covariance_floor)
 
         def step(index: Tensor) -> dict[str, Tensor]:
-            x = loop.x[index]
-            z = network.encode(x)
+            x, z = loop.x[index], network.encode(loop.x[index])
             clusters = head.weights.multinomial(len(x), True, generator=loop.noise_generator)
             drawn = head.draw(clusters, loop.noise_generator)
             against = discriminator_loss(D(drawn / head.scale), D(z.detach() / head.scale))
@@ -198,13 +197,12 @@ class Gaussians(Head):
 
     def log_joint(self, z: Float[Tensor, "n p"]) -> Float[Tensor, "n k"]:
         """Logarithm of weight times density of each component, in float32."""
-        with torch.autocast(z.device.type, enabled=False):
-            # Clamped, because the squares of absurdly distant codes would overflow.
-            off = (z.float().clamp(-1e12, 1e12) - self.centers[:, None]).mT  # (K, p, n)
-            white = torch.linalg.solve_triangular(self.factors, off, upper=False)
-            half_log_det = self.factors.diagonal(dim1=1, dim2=2).log().sum(1)
-            constant = self.weights.log() - half_log_det - self.embedding_dim / 2 * math.log(2 * math.pi)
-            return constant - white.square().sum(1).T / 2
+        # Clamped, because the squares of absurdly distant codes would overflow.
+        off = (z.float().clamp(-1e12, 1e12) - self.centers[:, None]).mT  # (K, p, n)
+        white = torch.linalg.solve_triangular(self.factors, off, upper=False)
+        half_log_det = self.factors.diagonal(dim1=1, dim2=2).log().sum(1)
+        constant = self.weights.log() - half_log_det - self.embedding_dim / 2 * math.log(2 * math.pi)
+        return constant - white.square().sum(1).T / 2
 
     def assign(self, z: Float[Tensor, "n p"]) -> Float[Tensor, "n k"]:
         """Responsibilities of the components."""
@@ -213,8 +211,8 @@ class Gaussians(Head):
     def draw(self, clusters: Tensor, generator: torch.Generator) -> Float[Tensor, "n p"]:
         """One code from each of the components given."""
         noise = torch.randn(len(clusters), self.embedding_dim, generator=generator, device=self.centers.device)
-        with torch.autocast(noise.device.type, enabled=False):
-            return self.centers[clusters] + (self.factors[clusters] @ noise[:, :, None])[:, :, 0]
+        # Elementwise, and so in float32 even under autocast.
+        return self.centers[clusters] + (self.factors[clusters] * noise[:, None]).sum(2)
 
     @torch.no_grad()
     def em(self, z: Float[Tensor, "n p"], steps: int, floor: float) -> None:
@@ -227,12 +225,11 @@ class Gaussians(Head):
         """Set the mixture to the most likely one for codes of these responsibilities, shape (n, K)."""
         # In float64; `floor` is a fraction of the mean variance. A component that holds nothing keeps its mean.
         z, r = z.double(), responsibilities.double()
-        held = r.sum(0)
-        means = torch.where(held[:, None] > 1e-6, r.T @ z / held.clamp_min(1e-6)[:, None], self.centers.double())
+        held = r.sum(0).clamp_min(1e-6)
+        means = torch.where(held[:, None] > 1e-6, r.T @ z / held[:, None], self.centers.double())
         off = z - means[:, None]  # (K, n, p)
-        spread = off.mT @ (off * r.T[:, :, None]) / held.clamp_min(1e-6)[:, None, None]
+        spread = off.mT @ (off * r.T[:, :, None]) / held[:, None, None]
         least = floor * z.var(0, correction=0).mean().clamp_min(1e-9)
         factors = torch.linalg.cholesky(spread + least * torch.eye(z.shape[1], dtype=z.dtype, device=z.device))
-        weights = held.clamp_min(1e-6)
-        for own, new in ((self.weights, weights / weights.sum()), (self.centers, means), (self.factors, factors)):
+        for own, new in ((self.weights, held / held.sum()), (self.centers, means), (self.factors, factors)):
             own.copy_(new)
