@@ -13,6 +13,8 @@ sys.path.insert(0, str(ROOT / "scripts"))
 
 from check_release import example, faults  # noqa: E402
 
+from dctutor import methods  # noqa: E402
+
 VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
 
 
@@ -61,3 +63,10 @@ def test_the_example_is_the_one_of_the_readme():
     assert "from dctutor import" in done.stdout and ".fit(" in done.stdout
     with pytest.raises(SystemExit, match="expected one Python example, got 0"):
         example("no code")
+
+
+def test_the_readme_names_every_method():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    (line,) = (part for part in text.split("\n\n") if part.startswith("The methods: "))
+    told = line.removeprefix("The methods: ").removesuffix(".").replace("\n", " ").split(", ")
+    assert sorted(told) == sorted(f"`{name}`" for name in methods.__all__)
