@@ -8,10 +8,13 @@ SOURCES := dctutor scripts tests notebooks book/_ext
 # One worker per processor. Each has tests that stand together, so that a page or a fitted model serves several.
 PYTEST := $(BIN)/pytest -n auto --dist worksteal
 
-.PHONY: book lint check test notebooks serve bench dist colab clean
+AUDIT ?= $(BIN)/
+
+.PHONY: audit book lint check test notebooks serve bench dist colab clean
 
 # Rebuilt whenever a pin or a dependency changes.
 $(BIN)/.installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info[:2] <= (3, 13) else "dctutor needs Python 3.11 to 3.13, and $(PYTHON) is %d.%d: say, for instance, make book PYTHON=python3.13" % sys.version_info[:2])'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[book,dev]"
 	touch $@
@@ -24,6 +27,11 @@ lint: $(BIN)/.installed
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/mypy
+
+# Needs zizmor and sp-repo-review; what is argued rather than mended stands in pyproject.toml.
+audit:
+	$(AUDIT)zizmor --offline --persona pedantic --min-severity medium .github
+	$(AUDIT)sp-repo-review .
 
 # What is quick; `make test` is everything.
 check: lint

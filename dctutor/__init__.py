@@ -53,9 +53,11 @@ def __getattr__(name: str) -> Any:
     if name in _MODULES:
         return import_module(f"dctutor.{name}")
     if name not in _HOMES:
-        raise AttributeError(f"module 'dctutor' has no attribute {name!r}")
+        raise AttributeError(f"module 'dctutor' has no attribute {name!r}", name=name, obj=import_module(__name__))
     return getattr(import_module(_HOMES[name]), name)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_MODULES, *_HOMES})
+    # What is offered at a prompt: neither what this file imports nor the private modules that have been loaded.
+    special = {name for name in globals() if name.startswith("__")}
+    return sorted({*special, *_MODULES, *_HOMES})

@@ -56,6 +56,17 @@ def test_star_import_gives_what_all_names():
     assert set(dctutor.__all__) <= set(dir(dctutor)) and set(dctutor._MODULES) <= set(dir(dctutor))
 
 
+def test_dir_is_what_is_promised_and_nothing_else():
+    offered = {name for name in dir(dctutor) if not name.startswith("__")}
+    assert offered == {*dctutor.__all__, *dctutor._MODULES} and "__version__" in dir(dctutor)
+
+
+def test_a_mistyped_name_can_be_mended():
+    with pytest.raises(AttributeError) as raised:
+        _ = dctutor.IDECC
+    assert raised.value.name == "IDECC" and raised.value.obj is dctutor  # Python's "Did you mean" needs both
+
+
 def test_every_method_can_be_had_from_the_package():
     methods = dctutor.methods
     assert len(set(methods.__all__)) == len(methods.__all__) >= 3

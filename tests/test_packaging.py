@@ -40,6 +40,7 @@ def test_wheel_holds_the_package_and_nothing_else(wheel_names):
     assert {name for name in wheel_names if not name.partition("/")[0].endswith(".dist-info")} == package_files()
     assert {
         "dctutor/plots/animation.html",
+        "dctutor/py.typed",
         "dctutor/plots/animation.js",
         "dctutor/datasets/samples/LICENSES.md",
     } <= wheel_names

@@ -5,6 +5,7 @@ import math
 import os
 import warnings
 from collections.abc import Mapping, Sequence
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -42,9 +43,20 @@ def restored(cls: type[Any], path: str | os.PathLike[str], tensors: Mapping[str,
         with plain_modes():
             estimator = _restored(cls, tensors, facts)
     except Exception as error:  # a file written by hand can cause any
-        raise FileFormatError(f"path: {os.fspath(path)!r} does not hold a whole {cls.__name__}: {error}") from error
+        reason = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
+        raise FileFormatError(
+            f"path: {os.fspath(path)!r} does not hold a whole {cls.__name__}: {reason}{_other_version(facts)}"
+        ) from error
     place(estimator, stacklevel=3)
     return estimator
+
+
+def _other_version(facts: Mapping[str, Any]) -> str:
+    """Say which version wrote a file that cannot be read, if it was another one."""
+    wrote, here = facts.get("version"), version("dctutor")
+    if not isinstance(wrote, str) or wrote == here:
+        return ""
+    return f"; dctutor {wrote[:20]} saved it, and this is {here}: load it with that version, or fit again"
 
 
 def blank(cls: type[Any], facts: Mapping[str, Any]) -> Any:
