@@ -21,8 +21,8 @@ _HOMES = _homes()
 
 if TYPE_CHECKING:  # a type checker runs nothing; a test holds these lines to the registry
     from dctutor.methods.adversarial.catgan import CatGAN as CatGAN
-    from dctutor.methods.adversarial.infogan import InfoGAN as InfoGAN
     from dctutor.methods.adversarial.dac_adversarial import DeepAdversarialClustering as DeepAdversarialClustering
+    from dctutor.methods.adversarial.infogan import InfoGAN as InfoGAN
     from dctutor.methods.autoencoder.autoencoder_kmeans import AutoencoderKMeans as AutoencoderKMeans
     from dctutor.methods.autoencoder.dac_autoencoder import DeepAutoencoderClustering as DeepAutoencoderClustering
     from dctutor.methods.autoencoder.dcn import DCN as DCN
