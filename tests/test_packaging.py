@@ -56,7 +56,8 @@ def test_wheel_is_small(built):
 
 
 def test_sdist_holds_the_whole_source(built, sdist_names, tmp_path):
-    assert package_files() <= sdist_names and built[1].stat().st_size < 24 * 2**20
+    # Most of it is the stored outputs of the chapters, about 0.7 MB each.
+    assert package_files() <= sdist_names and built[1].stat().st_size < 36 * 2**20
     assert not any(part in name.split("/") for name in sdist_names for part in ("__pycache__", ".venv", "_build"))
     wanted = {"LICENSE", "Makefile", "constraints.txt", "constraints-oldest.txt", "scripts/run_notebooks.py"}
     assert wanted | {"_config.yml", "_toc.yml", "book/datasets.toml", "notebooks/cdnn/dec.ipynb"} <= sdist_names
