@@ -10,7 +10,7 @@ def test_a_profile_is_what_its_method_takes(method, name):
     made = getattr(methods, method)
     found = profile(method, name)
     assert made(**found).get_params() == made().get_params() | found
-    assert bool(found) == (name != "book")
+    assert bool(found) == (name != "book" or method == "DNC")  # whose clusters are the most that it may find
 
 
 def test_profiles_say_what_they_always_said():
