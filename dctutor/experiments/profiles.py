@@ -17,9 +17,9 @@ def profile(method: str, name: str) -> dict[str, Any]:
     method : str
         A name in ``dctutor.methods.__all__``, or ``"KMeans"`` for scikit-learn's.
     name : {"smoke", "book", "full"}
-        ``"smoke"`` only shows that the method runs. ``"book"`` is the method's defaults (DNC: up to 30 clusters). ``"full"`` is for the papers'
-        own data, of which one epoch has many times the steps of one on a bundled sample. ``"KMeans"`` has 20 starts
-        (``n_init``) in each profile, and otherwise scikit-learn's defaults.
+        ``"smoke"`` only shows that the method runs. ``"book"`` is the method's defaults (DNC: up to 30 clusters).
+        ``"full"`` is for the papers' own data, of which one epoch has many times the steps of one on a bundled sample.
+        ``"KMeans"`` has 20 starts (``n_init``) in each profile, and otherwise scikit-learn's defaults.
 
     Returns
     -------
