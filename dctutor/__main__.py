@@ -1,4 +1,4 @@
-"""Command line: ``python -m dctutor run METHOD DATASET --seeds 0 1 2``."""
+"""Command line: ``python -m dctutor run METHOD DATASET --seeds 0 1 2``, ``sweep FILE --jobs 2`` and ``show FOLDER``."""
 
 import argparse
 import json
@@ -42,8 +42,49 @@ def main(arguments: Sequence[str] | None = None) -> int:
     run.add_argument(
         "--set", type=_setting, action="append", default=[], metavar="NAME=VALUE", help="an argument of the method"
     )
+    sweep = commands.add_parser("sweep", help="make all runs that a TOML file asks for and that are not there yet")
+    sweep.add_argument("file", help="methods, datasets, seeds and settings; see dctutor.experiments.read_sweep")
+    sweep.add_argument("--jobs", type=int, default=1, metavar="N", help="processes at a time (default: %(default)s)")
+    sweep.add_argument("--folder", default="runs", help="where the JSON files go (default: %(default)s)")
+    show = commands.add_parser("show", help="print means over the seeds of the runs in a folder")
+    show.add_argument("folder", nargs="?", default="runs", help="default: %(default)s")
     options = parser.parse_args(arguments)
+    return {"run": _run, "sweep": _sweep, "show": _show}[options.command](options)
 
+
+def _show(options: argparse.Namespace) -> int:
+    from dctutor import experiments
+
+    try:
+        print(experiments.table(options.folder))
+    except (OSError, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _sweep(options: argparse.Namespace) -> int:
+    from dctutor import experiments
+
+    try:
+        found = experiments.sweep(experiments.read_sweep(options.file), jobs=options.jobs, folder=options.folder)
+    except (OSError, TypeError, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted: the same command goes on; runs that are recorded are not repeated", file=sys.stderr)
+        return 130
+    states = [result.state for result in found]
+    words = {"recorded": "recorded", "there": "already there", "claimed": "claimed by others", "failed": "failed"}
+    print(", ".join(f"{states.count(state)} {word}" for state, word in words.items() if state in states))
+    for result in found:
+        if result.state == "failed":
+            asked = " ".join(str(result.run[name]) for name in ("method", "dataset", "seed"))
+            print(f"failed: {asked}: {result.told}", file=sys.stderr)
+    return int("failed" in states or "claimed" in states)
+
+
+def _run(options: argparse.Namespace) -> int:
     from dctutor import experiments  # late: --help should not wait for torch
 
     status = 0

@@ -7,9 +7,10 @@ import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from statistics import fmean, median, stdev
 from typing import Any
 
-__all__ = ["read_result", "result_name", "summary"]
+__all__ = ["read_result", "result_name", "summary", "table"]
 
 #: What tells one run from another: the file's name is made from it.
 IDENTITY = ("method", "dataset", "split", "fit_on", "labels", "profile", "settings", "seed")
@@ -132,6 +133,48 @@ def summary(paths: Sequence[str | os.PathLike[str]]) -> str:
         result = read_result(path)
         measured = "  ".join(f"{name} {value:.4f}" for name, value in result["metrics"].items())
         lines.append(f"{Path(path).name}: {measured}  {result['seconds']:.0f} s")
+    return "\n".join(lines)
+
+
+def table(folder: str | os.PathLike[str]) -> str:
+    """Means over the seeds of all runs in a folder, for the terminal.
+
+    Parameters
+    ----------
+    folder : path-like
+        Where `run` or `sweep` wrote.
+
+    Returns
+    -------
+    str
+        One line per method, data and settings: number of seeds, mean and sample standard deviation of each score,
+        median of the seconds. Lines are sorted by name.
+
+    Raises
+    ------
+    OSError, ValueError
+        If there is no such folder, or as `read_result`.
+    """
+    if not Path(folder).is_dir():
+        raise ValueError(f"folder: expected a folder with recorded runs, got {os.fspath(folder)!r}")
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for path in sorted(Path(folder).glob("*.json")):
+        result = read_result(path)
+        name = " ".join(result_name({**result, "settings": {}}).split("-")[:-1])
+        settings = " ".join(f"{key}={json.dumps(value)}" for key, value in result["settings"].items())
+        groups.setdefault(f"{name} {settings}".strip(), []).append(result)
+    if not groups:
+        return "no recorded runs"
+    width = max(map(len, groups))
+    lines = [f"{'':{width}}  seeds" + "".join(f"{name:>16}" for name in METRICS) + f"{'seconds':>9}"]
+    for name, results in sorted(groups.items()):
+        cells = []
+        for metric in METRICS:
+            values = [result["metrics"][metric] for result in results]
+            spread = f" ± {stdev(values):.3f}" if len(values) > 1 else ""
+            cells.append(f"{f'{fmean(values):.3f}{spread}':>16}")
+        seconds = median(result["seconds"] for result in results)
+        lines.append(f"{name:{width}}  {len(results):5}{''.join(cells)}{seconds:9.0f}")
     return "\n".join(lines)
 
 

@@ -122,17 +122,20 @@ def run(
         "seed": seed,
     }
     folder, name = Path(folder), result_name(asked)
-    path, checkpoint = folder / f"{name}.json", folder / f".{name}.checkpoint"
+    path, checkpoint, claim = folder / f"{name}.json", folder / f".{name}.checkpoint", folder / f".{name}.claim"
     wanted = {key: plain(key, value) for key, value in (usual | settings).items() if key not in _OF_THE_RUN}
     told = chosen.keys() | telling.keys()
     if path.exists():
         _check_same(path, asked, wanted, told)
+        for left in (checkpoint, claim):  # by a process that was killed when it had just written the result
+            with suppress(PermissionError):
+                left.unlink(missing_ok=True)
         return path, False
     data = load_dataset(dataset, split)
     fitted = data if fit_on == split else load_dataset(dataset, fit_on)
     y = _some_labels(fitted.y, labels, seed)
     folder.mkdir(parents=True, exist_ok=True)
-    with _claimed(folder / f".{name}.claim", path):
+    with _claimed(claim, path):
         if path.exists():  # another process has just written it
             _check_same(path, asked, wanted, told)
             return path, False
