@@ -209,7 +209,8 @@ def test_to_be_above_another_is_to_be_above_its_best_variant(render) -> None:
 def test_profiles_are_listed(render) -> None:
     found = {row[0]: row[1:] for row in rows(table_of(render([]), "What the profiles set"))}
     assert found["DEPICT"][1] == "pretrain_epochs=60, start_epochs=2, weight_decay=0.03, epochs=20"
-    assert found["CM"] == ["epochs=1", "epochs=20"] and "GATCluster" not in found and "k-means" not in found
+    assert found["CM"] == ["epochs=1", "epochs=20", ""] and found["DNC"][2] == "n_clusters=30"
+    assert "GATCluster" not in found and "k-means" not in found
 
 
 def test_groups_keep_settings_apart_however_they_are_written() -> None:
