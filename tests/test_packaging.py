@@ -80,6 +80,7 @@ def test_metadata(built):
     assert {line.split(">=")[0] for line in runtime} == {
         "filelock",
         "jaxtyping",
+        "joblib",
         "matplotlib",
         "numpy",
         "pillow",
