@@ -5,6 +5,7 @@ Heads `assign` codes to clusters. Initial weights come from torch's global gener
 `dctutor.training.Loop.build`, which draws from its seed.
 """
 
+from dctutor.architectures.attention import AttentionNetwork, gaussian_map
 from dctutor.architectures.autoencoder import Autoencoder
 from dctutor.architectures.boltzmann import DeepBelief, RestrictedBoltzmann
 from dctutor.architectures.bounded_autoencoder import BoundedAutoencoder
@@ -36,6 +37,7 @@ __all__ = [
     "CNN",
     "MLP",
     "VAE",
+    "AttentionNetwork",
     "Autoencoder",
     "BoundedAutoencoder",
     "ConstraintLayer",
@@ -64,5 +66,6 @@ __all__ = [
     "Subspaces",
     "TransposedCNN",
     "available_pretrained",
+    "gaussian_map",
     "load_pretrained",
 ]

@@ -34,6 +34,7 @@ if TYPE_CHECKING:  # a type checker runs nothing; a test holds these lines to th
     from dctutor.methods.cdnn.dac_adaptive import DeepAdaptiveClustering as DeepAdaptiveClustering
     from dctutor.methods.cdnn.dec import DEC as DEC
     from dctutor.methods.cdnn.dnc import DNC as DNC
+    from dctutor.methods.cdnn.gatcluster import GATCluster as GATCluster
     from dctutor.methods.cdnn.imsat import IMSAT as IMSAT
     from dctutor.methods.cdnn.jule import JULE as JULE
     from dctutor.methods.cdnn.sela import SeLa as SeLa
