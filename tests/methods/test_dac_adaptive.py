@@ -33,7 +33,7 @@ def test_embedding_is_label_features(fitted):
 def test_thresholds_close_and_pairs_join(fitted):
     history = fitted.history_["cluster"]
     assert (np.diff(history["upper"]) < 0).all() and (np.diff(history["lower"]) > 0).all()
-    assert history["upper"][-1] == pytest.approx(0.95 - 0.9 * 0.45, abs=0.01)
+    assert history["upper"][-1] == pytest.approx(0.95 - 0.5 * 0.45, abs=0.01)
     assert history["selected"][-1] > history["selected"][0]
     assert history["same"][-1] == pytest.approx(1 / 3, abs=0.05)
 
