@@ -108,6 +108,7 @@ class LabelNetwork(nn.Module):
 
     def encode(self, x: Float[Tensor, "n ..."]) -> Float[Tensor, "n k"]:
         """Label features of samples; images may be flat."""
+        x = x.clamp(-1e9, 1e9)  # a sample that lies absurdly far away would otherwise turn into NaN on the way
         return self.constraint(self.body(x.reshape(len(x), *self.image_shape)))
 
     def forward(self, x: Float[Tensor, "n ..."]) -> Float[Tensor, "n k"]:

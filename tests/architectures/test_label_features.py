@@ -71,6 +71,14 @@ def test_predictions_of_one_sample_do_not_depend_on_others_once_measured():
     torch.testing.assert_close(network(x), network.train()(x), rtol=1e-2, atol=1e-2)  # variances: n - 1 for n
 
 
+@pytest.mark.parametrize("image_shape", [(1, 8, 8), None])
+def test_samples_far_away_have_label_features(image_shape):
+    network = LabelNetwork(64, 3, (4, 6), image_shape)
+    measure_batch_norm(network, draw(200, 64))
+    found = network.eval()(torch.full((2, 64), 3e38))
+    torch.testing.assert_close(found.norm(dim=1), torch.ones(2))
+
+
 def test_bad_arguments():
     with pytest.raises(ValueError, match="widths: expected at least one layer"):
         LabelNetwork(8, 3, ())

@@ -44,7 +44,7 @@ def test_first_step_is_the_pairwise_loss_of_the_untrained_network():
     seeds = []
     model = small(DeepAdaptiveClustering, **settings, on_epoch=lambda loop: seeds.append(loop.seed)).fit(X)
     torch.manual_seed(seeds[0])  # a loop draws its first network from the seed
-    features = LabelNetwork(8, 3, [16])(torch.from_numpy(model.scaling_.apply(X.astype("f4"))))
+    features = LabelNetwork(8, 3, [32])(torch.from_numpy(model.scaling_.apply(X.astype("f4"))))
     target, selected = select_pairs(features, 0.95, 0.455)
     assert history["loss"][0] == pytest.approx(pairwise(features, target, selected).item(), rel=1e-4)
     assert history["selected"][0] == pytest.approx(selected.sum().item() / (120 * 119), abs=1e-3)
