@@ -94,7 +94,7 @@ class DeepAdaptiveClustering(DeepClusterer):
     ``mnist-5k`` with two seeds. There, a learning rate of 0.003 did worse; on the small digits it does better.
 
     The loss is 0 if all label features are the same. If all pairs count from the start, training can come near that in
-    spite of batch normalisation: a few samples then have most of the variance, and all others are alike.
+    spite of batch normalisation: a few samples then have much of the variance, and all others are alike.
 
     References
     ----------
